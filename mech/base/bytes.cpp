@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+#include "base/bytes.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace ntlm {
+
+ByteView Reader::take(std::size_t size) {
+  if (!ok_ || size > bytes_.size() - position_) {
+    ok_ = false;
+    return {};
+  }
+  const ByteView out = bytes_.subspan(position_, size);
+  position_ += size;
+  return out;
+}
+
+namespace {
+std::uint64_t little_endian(ByteView bytes) {
+  std::uint64_t value = 0;
+  for (std::size_t i = bytes.size(); i > 0; --i) {
+    value = value << 8 | bytes[i - 1];
+  }
+  return value;
+}
+}  // namespace
+
+std::uint8_t Reader::u8() { return static_cast<std::uint8_t>(little_endian(take(1))); }
+std::uint16_t Reader::u16() { return static_cast<std::uint16_t>(little_endian(take(2))); }
+std::uint32_t Reader::u32() { return static_cast<std::uint32_t>(little_endian(take(4))); }
+std::uint64_t Reader::u64() { return little_endian(take(8)); }
+
+Field Reader::field() {
+  Field out;
+  out.length = u16();
+  skip(2);
+  out.offset = u32();
+  return out;
+}
+
+ByteView Reader::payload(Field field, std::size_t first_allowed) {
+  if (field.length == 0) {
+    return {};
+  }
+  const std::size_t total = bytes_.size();
+  const std::size_t length = field.length;
+  const std::size_t offset = field.offset;
+  if (!ok_ || offset < first_allowed || length > total || offset > total - length) {
+    ok_ = false;
+    return {};
+  }
+  return bytes_.subspan(offset, length);
+}
+
+void Reader::expect(ByteView wanted) {
+  const ByteView found = take(wanted.size());
+  ok_ = ok_ && std::equal(found.begin(), found.end(), wanted.begin(), wanted.end());
+}
+
+Result<void> Reader::finish(const char* where) const {
+  if (!ok_) {
+    return ntlm::fail(Errc::kDefectiveMessage, where);
+  }
+  return {};
+}
+
+Writer::Writer(std::size_t reserve, std::size_t limit) : limit_(limit) { out_.reserve(reserve); }
+
+void Writer::bytes(ByteView value) {
+  if (!ok_ || value.size() > limit_ - out_.size()) {
+    ok_ = false;
+    return;
+  }
+  out_.insert(out_.end(), value.begin(), value.end());
+}
+
+void Writer::zeros(std::size_t count) {
+  if (!ok_ || count > limit_ - out_.size()) {
+    ok_ = false;
+    return;
+  }
+  out_.resize(out_.size() + count);
+}
+
+void Writer::u8(std::uint8_t value) { bytes({&value, 1}); }
+
+void Writer::u16(std::uint16_t value) {
+  const std::array<std::uint8_t, 2> raw{static_cast<std::uint8_t>(value), static_cast<std::uint8_t>(value >> 8)};
+  bytes(raw);
+}
+
+void Writer::u32(std::uint32_t value) {
+  std::array<std::uint8_t, 4> raw{};
+  for (std::size_t i = 0; i < raw.size(); ++i) {
+    raw[i] = static_cast<std::uint8_t>(value >> (8 * i));
+  }
+  bytes(raw);
+}
+
+void Writer::u64(std::uint64_t value) {
+  u32(static_cast<std::uint32_t>(value));
+  u32(static_cast<std::uint32_t>(value >> 32));
+}
+
+std::size_t Writer::field() {
+  const std::size_t position = out_.size();
+  zeros(8);
+  return position;
+}
+
+void Writer::payload(std::size_t field_position, ByteView value) {
+  if (value.size() > std::numeric_limits<std::uint16_t>::max()) {
+    ok_ = false;
+    return;
+  }
+  const std::size_t offset = out_.size();
+  bytes(value);
+  if (!ok_) {
+    return;
+  }
+  const auto length = static_cast<std::uint16_t>(value.size());
+  const std::array<std::uint8_t, 8> raw{
+      static_cast<std::uint8_t>(length),       static_cast<std::uint8_t>(length >> 8),
+      static_cast<std::uint8_t>(length),       static_cast<std::uint8_t>(length >> 8),
+      static_cast<std::uint8_t>(offset),       static_cast<std::uint8_t>(offset >> 8),
+      static_cast<std::uint8_t>(offset >> 16), static_cast<std::uint8_t>(offset >> 24)};
+  patch(field_position, raw);
+}
+
+void Writer::patch(std::size_t position, ByteView value) {
+  if (!ok_ || value.size() > out_.size() || position > out_.size() - value.size()) {
+    ok_ = false;
+    return;
+  }
+  std::copy(value.begin(), value.end(), out_.begin() + static_cast<std::ptrdiff_t>(position));
+}
+
+Result<Bytes> Writer::finish(const char* where) && {
+  if (!ok_) {
+    return ntlm::fail(Errc::kInternal, where);
+  }
+  return std::move(out_);
+}
+
+}  // namespace ntlm

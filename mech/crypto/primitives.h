@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+// The algorithms that [MS-NLMP] 6 names, over OpenSSL; the only room that includes its headers (with base/secret.cpp).
+// Two back ends, chosen when building (NTLM_CRYPTO_BACKEND): libcrypto's low-level calls, or EVP from a private
+// library context with the legacy provider. Neither touches the application's default context or error queue.
+//
+// Start-up: nothing runs before the first call. available() loads what the back end needs, once; a mechanism that gets
+// an error from it must not go on. The pure functions below assume that available() succeeded.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "base/bytes.h"
+#include "base/secret.h"
+
+namespace ntlm::crypto {
+
+using Digest16 = std::array<std::uint8_t, 16>;
+
+// kCrypto when MD4, MD5, RC4 or DES cannot be had; kFips when the kernel is in FIPS mode (the caller decides whether
+// policy allows to go on). Thread-safe; the answer does not change in a process.
+Result<void> available();
+// True when /proc/sys/crypto/fips_enabled says 1; read once.
+bool kernel_in_fips_mode();
+
+Digest16 md4(ByteView data);
+Digest16 md5(std::initializer_list<ByteView> parts);
+
+// A secret key's inner and outer MD5 states, made once and used for many messages: HMAC-MD5 at the price of the data.
+class HmacMd5Key {
+ public:
+  explicit HmacMd5Key(ByteView key);  // any length; over 64 bytes the key is hashed first
+  ~HmacMd5Key();
+  HmacMd5Key(const HmacMd5Key&) = delete;
+  HmacMd5Key& operator=(const HmacMd5Key&) = delete;
+  HmacMd5Key(HmacMd5Key&&) noexcept;
+  HmacMd5Key& operator=(HmacMd5Key&&) noexcept;
+
+  Digest16 mac(std::initializer_list<ByteView> parts) const;
+  Digest16 mac(std::span<const ByteView> parts) const;
+
+ private:
+  friend class HmacMd5;
+  // Inner and outer chaining values: four words each ([RFC 2104]).
+  std::array<std::uint32_t, 4> inner_{};
+  std::array<std::uint32_t, 4> outer_{};
+};
+
+Digest16 hmac_md5(ByteView key, std::initializer_list<ByteView> parts);
+
+// An RC4 stream. Copies are explicit, since two users of one state are a two-time pad.
+class Rc4 {
+ public:
+  explicit Rc4(ByteView key);  // 5 to 16 bytes
+  ~Rc4();
+  Rc4(const Rc4&) = delete;
+  Rc4& operator=(const Rc4&) = delete;
+  Rc4(Rc4&&) noexcept;
+  Rc4& operator=(Rc4&&) noexcept;
+  Rc4 clone() const;
+
+  // out may be in; sizes are equal.
+  void apply(ByteView in, std::span<std::uint8_t> out);
+
+  // The exported form, exactly kExportSize bytes: 256 of the S-box, then i and j (low-level back end), or the key and
+  // the position in the stream (EVP back end). restore() checks it: kDefectiveExport for a form that no key gives
+  // (not a permutation, position beyond the limit).
+  static constexpr std::size_t kExportSize = 258;
+  void save(std::span<std::uint8_t, kExportSize> out) const;
+  static Result<Rc4> restore(std::span<const std::uint8_t, kExportSize> in);
+
+ private:
+  Rc4() = default;
+  struct alignas(16) State;
+  // Kept in place: no allocation per context. Large enough for OpenSSL's RC4_KEY (the size is asserted).
+  alignas(16) std::array<std::uint8_t, 1040> storage_{};
+};
+
+// DES-ECB of one block under a 56-bit key of 7 bytes ([MS-NLMP] 6, DES()).
+std::array<std::uint8_t, 8> des(std::span<const std::uint8_t, 7> key, std::span<const std::uint8_t, 8> block);
+std::uint32_t crc32(std::initializer_list<ByteView> parts);
+std::uint32_t crc32(std::span<const ByteView> parts);
+
+// Random bytes of getrandom(2). A small per-thread pool keeps it to one system call for many handshakes; the pool is
+// dropped after fork() and its used bytes are wiped. Terminates the process rather than return weak bytes.
+void random_bytes(std::span<std::uint8_t> out);
+
+// AES-256-GCM for exported contexts (security.md P17). Output: 12-byte nonce, ciphertext, 16-byte tag.
+Result<Bytes> seal_export(std::span<const std::uint8_t, 32> key, ByteView associated, ByteView plain);
+// kDefectiveExport when it does not authenticate.
+Result<SecretBytes> open_export(std::span<const std::uint8_t, 32> key, ByteView associated, ByteView sealed);
+// HMAC-SHA-256, for the decoy hash of unknown accounts (P11) and the checksum of unsealed exports.
+std::array<std::uint8_t, 32> hmac_sha256(ByteView key, std::initializer_list<ByteView> parts);
+
+}  // namespace ntlm::crypto

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+// The acceptor's half of NTLM ([MS-NLMP] 3.2.5) as a state machine without I/O. All of security.md's R1-R50 run here,
+// in their order, or in the rooms that this one calls.
+//
+//   state                token          checks                                          next                section
+//   ExpectNegotiate      NEGOTIATE      structure, charset, flags that policy requires  ExpectAuthenticate  3.2.5.1.1
+//   ExpectAuthenticate   AUTHENTICATE   structure, flags, version, echo, age; proof;    Established         3.2.5.1.2
+//                                       MIC; bindings, target; account; keys
+//   Established          any            none: an error                                  Failed
+//   Failed               any            none: kDeadContext                              Failed
+//
+// Any error leads to Failed: the challenge is gone and no second response is looked at.
+// Not thread-safe; what it shares (AcceptorSetup) is immutable.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <variant>
+
+#include "protocol/environment.h"
+#include "protocol/logon.h"
+#include "protocol/session.h"
+#include "wire/messages.h"
+
+namespace ntlm::protocol {
+
+// What all acceptors of a process have in common; made once per configuration.
+struct AcceptorSetup {
+  AcceptorSetup(Policy allowed, HostNames host, std::shared_ptr<const Verifier> who);
+
+  Policy policy;
+  HostNames names;
+  std::shared_ptr<const Verifier> verifier;
+  // Made once: AV pairs of CHALLENGE up to the timestamp, and the target name.
+  Bytes target_info_names;
+  Bytes target_name_utf16le;
+};
+
+// What one context's caller changes (include/gssapi_ntlm.h GSS_NTLM_ACCEPT_*), by gss_set_sec_context_option.
+struct AcceptOptions {
+  bool missing_bindings_pass = false;
+  bool any_bindings_pass = false;
+  bool require_sign = false;
+  bool require_seal = false;
+  bool no_anonymous = false;
+};
+
+enum class BindingsState : std::uint8_t { kNone, kMatch, kAbsent, kUnasked, kMismatch };
+enum class MicState : std::uint8_t { kAbsent, kVerified, kBad };
+
+// What the peer claimed and what was found of it, as far as the exchange came: for the audit record and attributes.
+struct Evidence {
+  AccountName claimed;
+  std::string workstation;
+  std::string target;
+  NtlmVersion version = NtlmVersion::kV2;
+  bool version_known = false;
+  wire::NegotiateFlags flags = 0;
+  MicState mic = MicState::kAbsent;
+  BindingsState bindings = BindingsState::kNone;
+  const char* store = "";
+};
+
+struct Established {
+  Session session;
+  Principal principal;
+  std::uint64_t since_boot;  // seconds, when it was established
+  bool identify_only = false;
+};
+
+class Acceptor {
+ public:
+  Acceptor(std::shared_ptr<const AcceptorSetup> setup, Clock& clock, Random& random);
+
+  void set_options(AcceptOptions options) { options_ = options; }
+
+  struct Step {
+    Bytes token;            // to send; empty on the last leg
+    bool complete = false;
+  };
+  // bindings: null when the application gave none.
+  Result<Step> step(ByteView token, const crypto::ChannelBindings* bindings);
+
+  Established* established() { return std::get_if<Established>(&state_); }
+  const Established* established() const { return std::get_if<Established>(&state_); }
+  bool failed() const { return std::holds_alternative<Failed>(state_); }
+  const Evidence& evidence() const { return evidence_; }
+  const Policy& policy() const { return setup_->policy; }
+  const std::shared_ptr<const AcceptorSetup>& setup() const { return setup_; }
+  // The AV pairs of CHALLENGE; empty once established.
+  ByteView target_info() const;
+
+  // A half-made or complete context on its way to another process (P17).
+  void save(Writer& writer) const;
+  static Result<Acceptor> restore(Reader& reader, std::shared_ptr<const AcceptorSetup> setup, Clock& clock,
+                                  Random& random);
+
+ private:
+  struct ExpectNegotiate {};
+  struct ExpectAuthenticate {
+    crypto::ServerChallenge server_challenge;
+    wire::NegotiateFlags offered;      // flags of CHALLENGE
+    std::uint64_t timestamp;           // of CHALLENGE
+    std::uint64_t issued_boot;         // seconds since boot
+    Bytes negotiate;                   // as received, for the MIC
+    Bytes challenge;                   // as sent
+    std::uint32_t target_info_offset;  // into challenge
+    std::uint32_t target_info_size;
+  };
+  struct Failed {};
+
+  Result<Step> on_negotiate(ByteView token);
+  Result<Step> on_authenticate(const ExpectAuthenticate& state, ByteView token, const crypto::ChannelBindings* bindings);
+
+  std::shared_ptr<const AcceptorSetup> setup_;
+  Clock* clock_;
+  Random* random_;
+  AcceptOptions options_;
+  Evidence evidence_;
+  std::variant<ExpectNegotiate, ExpectAuthenticate, Established, Failed> state_;
+};
+
+}  // namespace ntlm::protocol

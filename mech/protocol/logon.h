@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+// The two questions that the state machines put to the world, as interfaces: "is this response right for this
+// account?" (Verifier, answered by the stores) and "what is the response of this account?" (Responder, answered by an
+// initiator credential). And the answer from an NT hash, which text file, database and daemon share.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "base/text.h"
+#include "crypto/ntlm.h"
+#include "protocol/name.h"
+#include "protocol/policy.h"
+
+namespace ntlm::protocol {
+
+enum class NtlmVersion : std::uint8_t { kV2, kV1, kV1Session /* NTLM2-session: v1 with ESS */ };
+
+// The names of this host that go into CHALLENGE and that a domain controller checks ([MS-NLMP] 2.2.2.1).
+struct HostNames {
+  std::string nb_computer, nb_domain, dns_computer, dns_domain;
+};
+
+// One AUTHENTICATE, checked for structure and policy, waiting for its proof. Views into the token.
+struct LogonRequest {
+  // As on the wire, UTF-16LE (OEM text was widened); for NTOWFv2.
+  ByteView user_utf16le;
+  ByteView domain_utf16le;
+  // The same in UTF-8; for look-ups.
+  const AccountName& account;
+  std::string_view workstation;
+  const HostNames& host;
+  NtlmVersion version;
+  const crypto::ServerChallenge& server_challenge;
+  ByteView nt_response;
+  ByteView lm_response;
+  const Policy& policy;
+};
+
+struct LogonResult {
+  crypto::SessionBaseKey session_base_key;
+  std::optional<crypto::LmHash> lm_hash;  // for KXKEY with LM_KEY; NTLMv1 only, where the store has it
+  Principal principal;
+  const char* store = "";                 // which one answered: a literal, for the audit
+};
+
+// Answers whether a response is right. R60: only a LogonResult is a yes. Errors: kUnknownAccount (this store does not
+// have it: the chain asks the next), any other kLogon or kSystem code (final). Immutable after construction, shared by
+// threads; must not block without a deadline.
+class [[nodiscard]] Verifier {
+ public:
+  virtual ~Verifier() = default;
+  virtual Result<LogonResult> verify(const LogonRequest& request) const = 0;
+  // The names that CHALLENGE must carry for this verifier to say yes (winbind); nullptr: no wish.
+  virtual const HostNames* host_names() const { return nullptr; }
+};
+
+// An account of a store that holds hashes.
+struct Account {
+  AccountName name;  // as the store spells it; domain may be empty: any
+  crypto::NtHash nt_hash;
+  std::optional<crypto::LmHash> lm_hash;
+  bool has_hash = true;      // false: an entry without a password ("NO PASSWORD", X…X): never a yes
+  bool disabled = false;
+  bool locked = false;
+  bool password_expired = false;
+  bool trust_account = false;  // workstation, server or domain trust ([W], [S], [I] of smbpasswd)
+  std::shared_ptr<const Attributes> attributes;
+};
+
+// Finds accounts. Look-up order for a domain as the peer sent it (all compared without regard to case):
+// (user, domain), then (user, no domain). With an empty domain: (user, our_domain), (user, no domain), then the only
+// entry of that user in whatever domain, if it is the only one.
+class AccountSource {
+ public:
+  virtual ~AccountSource() = default;
+  // kUnknownAccount when there is none; kStore when the store cannot be read (never "unknown").
+  virtual Result<Account> find(const AccountName& name, std::string_view our_domain) const = 0;
+  virtual const char* kind() const = 0;  // "text", "lmdb"
+};
+
+// Answers from an account's hash, in this order: proof (constant time, as sent, upper-cased, empty domain if policy
+// says so), then the account's state (R49), then policy lists. Every failure of these is one status outside.
+Result<LogonResult> verify_with_hash(const LogonRequest& request, Account account, const char* store);
+
+// The same work for an account that is not there: a decoy hash, so that time tells nothing (P11).
+Error refuse_unknown(const LogonRequest& request);
+
+// A Verifier over a source.
+class HashVerifier final : public Verifier {
+ public:
+  explicit HashVerifier(std::unique_ptr<AccountSource> source) : source_(std::move(source)) {}
+  Result<LogonResult> verify(const LogonRequest& request) const override;
+
+ private:
+  std::unique_ptr<AccountSource> source_;
+};
+
+// What an initiator answers with. Made from a credential.
+struct Challenge {
+  const crypto::ServerChallenge& server_challenge;
+  bool ess;
+  std::uint64_t timestamp;                     // for the client challenge structure
+  const crypto::ClientChallenge& client_challenge;
+  ByteView av_pairs;                           // as they shall stand in the response, EOL included
+  bool v2;                                     // NTLMv2, else v1 or NTLM2-session by ess
+  bool server_sent_timestamp;                  // then the LM response is Z(24) ([MS-NLMP] 3.1.5.1.2)
+};
+struct ChallengeResponse {
+  Bytes nt_response;
+  Bytes lm_response;
+  crypto::SessionBaseKey session_base_key;
+  std::optional<crypto::LmHash> lm_hash;
+};
+class Responder {
+ public:
+  virtual ~Responder() = default;
+  virtual const AccountName& account() const = 0;
+  virtual bool anonymous() const { return false; }
+  virtual Result<ChallengeResponse> respond(const Challenge& challenge) const = 0;
+  // A responder that makes the whole AUTHENTICATE itself (winbind's credential cache): the message and session key.
+  struct WholeAnswer {
+    Bytes authenticate;
+    crypto::ExportedSessionKey key;
+  };
+  virtual bool answers_whole() const { return false; }
+  virtual Result<WholeAnswer> answer(ByteView negotiate, ByteView challenge) const;
+};
+
+// From an NT hash (and, for LM responses under initiator_version = v1, an LM hash).
+class HashResponder final : public Responder {
+ public:
+  HashResponder(AccountName account, crypto::NtHash hash, std::optional<crypto::LmHash> lm_hash);
+  const AccountName& account() const override { return account_; }
+  Result<ChallengeResponse> respond(const Challenge& challenge) const override;
+
+ private:
+  AccountName account_;
+  Bytes user_utf16le_, domain_utf16le_;
+  crypto::NtHash hash_;
+  std::optional<crypto::LmHash> lm_hash_;
+};
+
+}  // namespace ntlm::protocol

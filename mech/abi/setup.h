@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+// What this process was configured with: ntlm.conf, the environment variables that README names,
+// the names of the host and the chain of stores, read once and shared. A snapshot is immutable; a
+// call that finds the environment or the file changed (the file is looked at once a second at most)
+// publishes a new one. No lock, no constructor or destructor at load or exit, nothing that a fork
+// can leave held.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/audit.h"
+#include "base/config.h"
+#include "protocol/acceptor.h"
+#include "protocol/environment.h"
+#include "protocol/name.h"
+
+namespace ntlm::abi {
+
+struct Setup {
+  Config config;
+  std::string user_file;  // NTLM_USER_FILE; may be empty
+  std::shared_ptr<const protocol::AcceptorSetup>
+      acceptor;  // its policy and names are this process' own
+  protocol::DisplayForm display_form = protocol::DisplayForm::kDomainBackslashUser;
+  AuditSettings audit;
+
+  const protocol::Policy& policy() const { return acceptor->policy; }
+  const protocol::HostNames& host() const { return acceptor->names; }
+};
+
+// For every call that lets somebody in or speaks in somebody's name. kConfiguration: it cannot be
+// used, see configuration_fault(), and the audit log was told once; kFips: FIPS mode, and policy
+// does not allow NTLM in it; kCrypto: libcrypto has no MD4 or RC4.
+Result<std::shared_ptr<const Setup>> current_setup();
+
+// For calls that only show something: the defaults stand in for a configuration that cannot be
+// used.
+protocol::DisplayForm display_form();
+
+// The sentence that says why current_setup() fails; empty when it does not.
+std::string configuration_fault();
+
+// The real world's time and chance; they live as long as the process.
+protocol::Clock& system_clock();
+protocol::Random& system_random();
+
+}  // namespace ntlm::abi

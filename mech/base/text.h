@@ -16,6 +16,8 @@ Result<Bytes> utf16le_from_utf8(std::string_view text);
 Result<SecretBytes> utf16le_from_password(std::string_view text);
 // UTF-16LE bytes to UTF-8. An odd length, a lone surrogate or U+0000 is kDefectiveMessage (security.md R7).
 Result<std::string> utf8_from_utf16le(ByteView bytes);
+// Whether the bytes are UTF-16LE: an even length, no lone surrogate. U+0000 passes.
+bool valid_utf16le(ByteView bytes) noexcept;
 
 // Upper-cases each code unit by a fixed table of simple one-to-one mappings in the Basic Multilingual Plane, as
 // Windows' file systems and NTOWF do: no locale, no change of length; U+0131 and U+00DF stay themselves.

@@ -34,6 +34,7 @@ struct AcceptorSetup {
   // Made once: AV pairs of CHALLENGE up to the timestamp, and the target name.
   Bytes target_info_names;
   Bytes target_name_utf16le;
+  bool target_is_domain = false;
 };
 
 // What one context's caller changes (include/gssapi_ntlm.h GSS_NTLM_ACCEPT_*), by gss_set_sec_context_option.
@@ -109,8 +110,18 @@ class Acceptor {
   };
   struct Failed {};
 
+  struct Claim;
+
   Result<Step> on_negotiate(ByteView token);
   Result<Step> on_authenticate(const ExpectAuthenticate& state, ByteView token, const crypto::ChannelBindings* bindings);
+  Result<Claim> read_claim(const ExpectAuthenticate& state, ByteView token);
+  Result<void> read_client_challenge(const ExpectAuthenticate& state, Claim& claim);
+  Result<crypto::ExportedSessionKey> exported_key(const ExpectAuthenticate& state, const Claim& claim,
+                                                  const LogonResult& logon) const;
+  Result<void> verify_mic(const ExpectAuthenticate& state, ByteView token, const Claim& claim,
+                          const crypto::ExportedSessionKey& key);
+  Result<void> check_bindings(const Claim& claim, const crypto::ChannelBindings* bindings);
+  Result<Step> establish_anonymous(const Claim& claim, const crypto::ChannelBindings* bindings);
 
   std::shared_ptr<const AcceptorSetup> setup_;
   Clock* clock_;

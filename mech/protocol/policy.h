@@ -22,7 +22,7 @@ struct Policy {
   Bindings channel_bindings = Bindings::kAlways;  // counts only where the application gives bindings
   Mic require_mic = Mic::kAuto;
   Target target_name = Target::kIfPresent;
-  std::vector<std::string> accepted_targets;      // SPNs; empty: any service class on our own names
+  std::vector<std::string> accepted_targets;      // SPNs; empty: nothing to compare with (kRequired: our own names)
   bool allow_anonymous = false;
   bool allow_datagram = false;
   bool require_128 = true;         // and ESS, where SIGN or SEAL is agreed

@@ -104,32 +104,53 @@ Result<SecretBytes> utf16le_from_password(std::string_view text) {
   return utf16le<SecretBytes>(text);
 }
 
-Result<std::string> utf8_from_utf16le(ByteView bytes) {
+namespace {
+// Hands each code point of UTF-16LE bytes to `take`, which says whether to go on. False: odd length, a
+// lone surrogate, or `take` said no.
+template <typename Take>
+bool each_code_point(ByteView bytes, Take take) {
   const auto unit = [&bytes](std::size_t i) {
     return static_cast<char32_t>(bytes[i] | bytes[i + 1] << 8);
   };
-  const auto defective = fail(Errc::kDefectiveMessage, "UTF-16");
   if (bytes.size() % 2 != 0) {
-    return defective;
+    return false;
   }
-  std::string out;
-  out.reserve(bytes.size() / 2);
   for (std::size_t i = 0; i < bytes.size(); i += 2) {
     char32_t value = unit(i);
-    if (value == 0 || (value >= 0xdc00 && value <= 0xdfff)) {
-      return defective;
+    if (value >= 0xdc00 && value <= 0xdfff) {
+      return false;
     }
     if (value >= 0xd800 && value <= 0xdbff) {
       i += 2;
       const char32_t low = i < bytes.size() ? unit(i) : 0;
       if (low < 0xdc00 || low > 0xdfff) {
-        return defective;
+        return false;
       }
       value = 0x10000 + ((value - 0xd800) << 10) + (low - 0xdc00);
     }
+    if (!take(value)) {
+      return false;
+    }
+  }
+  return true;
+}
+}  // namespace
+
+Result<std::string> utf8_from_utf16le(ByteView bytes) {
+  std::string out;
+  out.reserve(bytes.size() / 2);
+  const bool sound = each_code_point(bytes, [&out](char32_t value) {
     append_utf8(out, value);
+    return value != 0;
+  });
+  if (!sound) {
+    return fail(Errc::kDefectiveMessage, "UTF-16");
   }
   return out;
+}
+
+bool valid_utf16le(ByteView bytes) noexcept {
+  return each_code_point(bytes, [](char32_t) { return true; });
 }
 
 char16_t upper(char16_t unit) noexcept {

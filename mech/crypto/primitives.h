@@ -37,14 +37,17 @@ class HmacMd5Key {
   HmacMd5Key(HmacMd5Key&&) noexcept;
   HmacMd5Key& operator=(HmacMd5Key&&) noexcept;
 
-  Digest16 mac(std::initializer_list<ByteView> parts) const;
+  Digest16 mac(std::initializer_list<ByteView> parts) const {
+    return mac(std::span<const ByteView>(parts.begin(), parts.size()));
+  }
   Digest16 mac(std::span<const ByteView> parts) const;
 
+  static constexpr std::size_t kStorageSize = 32;
+
  private:
-  friend class HmacMd5;
-  // Inner and outer chaining values: four words each ([RFC 2104]).
-  std::array<std::uint32_t, 4> inner_{};
-  std::array<std::uint32_t, 4> outer_{};
+  // The chaining values after the key's inner and outer pad, four words each ([RFC 2104]); the EVP back end, which
+  // cannot see them, keeps its contexts here.
+  alignas(16) std::array<std::uint8_t, kStorageSize> storage_{};
 };
 
 Digest16 hmac_md5(ByteView key, std::initializer_list<ByteView> parts);
@@ -71,10 +74,13 @@ class Rc4 {
   static Result<Rc4> restore(std::span<const std::uint8_t, kExportSize> in);
 
  private:
-  Rc4() = default;
-  struct alignas(16) State;
+  Rc4();
+  struct State;
+  State& state();
+  const State& state() const;
   // Kept in place: no allocation per context. Large enough for OpenSSL's RC4_KEY (the size is asserted).
-  alignas(16) std::array<std::uint8_t, 1040> storage_{};
+  static constexpr std::size_t kStorageSize = 1040;
+  alignas(16) std::array<std::uint8_t, kStorageSize> storage_;
 };
 
 // DES-ECB of one block under a 56-bit key of 7 bytes ([MS-NLMP] 6, DES()).

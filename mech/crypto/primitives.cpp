@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: MIT
+// What both back ends share: nothing here asks libcrypto for MD4, MD5, RC4 or DES.
+#include "crypto/primitives.h"
+
+#include <fcntl.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <new>
+
+#include "crypto/backend.h"
+
+namespace ntlm::crypto {
+
+ErrorQueueMark::ErrorQueueMark() { ERR_set_mark(); }
+ErrorQueueMark::~ErrorQueueMark() { ERR_pop_to_mark(); }
+
+OSSL_LIB_CTX* private_library_context() {
+  static OSSL_LIB_CTX* const context = OSSL_LIB_CTX_new();  // for the life of the process
+  return context;
+}
+
+bool kernel_in_fips_mode() {
+  static const bool answer = [] {
+    const int fd = open("/proc/sys/crypto/fips_enabled", O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) {
+      return false;
+    }
+    char first = '0';
+    const ssize_t got = read(fd, &first, 1);
+    close(fd);
+    return got == 1 && first == '1';
+  }();
+  return answer;
+}
+
+Digest16 hmac_md5(ByteView key, std::initializer_list<ByteView> parts) {
+  return HmacMd5Key(key).mac(parts);
+}
+
+std::array<std::uint8_t, 8> des_key(std::span<const std::uint8_t, 7> key) {
+  std::array<std::uint8_t, 8> out;
+  unsigned window = 0;
+  for (unsigned i = 0; i < 7; ++i) {
+    window = window << 8 | key[i];
+    out[i] = static_cast<std::uint8_t>(window >> i & 0xFE);
+  }
+  out[7] = static_cast<std::uint8_t>(window << 1);
+  return out;
+}
+
+std::array<std::uint8_t, 32> hmac_sha256(ByteView key, std::initializer_list<ByteView> parts) {
+  constexpr std::size_t kBlock = 64;
+  std::array<std::uint8_t, kBlock> inner_key{};
+  if (key.size() > kBlock) {
+    const auto hashed = sha256({}, {key});
+    std::copy(hashed.begin(), hashed.end(), inner_key.begin());
+  } else {
+    std::copy(key.begin(), key.end(), inner_key.begin());
+  }
+  std::array<std::uint8_t, kBlock> outer_key = inner_key;
+  for (std::size_t i = 0; i < kBlock; ++i) {
+    inner_key[i] ^= 0x36;
+    outer_key[i] ^= 0x5C;
+  }
+  const auto inner = sha256(inner_key, parts);
+  const auto mac = sha256(outer_key, {inner});
+  wipe(inner_key.data(), kBlock);
+  wipe(outer_key.data(), kBlock);
+  return mac;
+}
+
+// ---- CRC-32 (ISO-HDLC, reflected polynomial 0xEDB88320), as [MS-NLMP] 3.4.4.1 has it -----------
+
+namespace {
+constexpr std::array<std::uint32_t, 256> kCrcTable = [] {
+  std::array<std::uint32_t, 256> table{};
+  for (std::uint32_t i = 0; i < table.size(); ++i) {
+    std::uint32_t value = i;
+    for (int bit = 0; bit < 8; ++bit) {
+      value = (value >> 1) ^ ((value & 1) != 0 ? 0xEDB88320U : 0U);
+    }
+    table[i] = value;
+  }
+  return table;
+}();
+}  // namespace
+
+std::uint32_t crc32(std::span<const ByteView> parts) {
+  std::uint32_t value = ~0U;
+  for (const ByteView part : parts) {
+    for (const std::uint8_t byte : part) {
+      value = (value >> 8) ^ kCrcTable[(value ^ byte) & 0xFF];
+    }
+  }
+  return ~value;
+}
+
+std::uint32_t crc32(std::initializer_list<ByteView> parts) {
+  return crc32(std::span<const ByteView>(parts.begin(), parts.size()));
+}
+
+// ---- Random bytes ------------------------------------------------------------------------------
+
+namespace {
+
+void fill_from_kernel(std::span<std::uint8_t> out) {
+  const int saved_errno = errno;
+  while (!out.empty()) {
+    const ssize_t got = getrandom(out.data(), out.size(), 0);
+    if (got < 0 && errno == EINTR) {
+      continue;
+    }
+    if (got <= 0) {
+      std::abort();  // weak keys are worse than no process
+    }
+    out = out.subspan(static_cast<std::size_t>(got));
+  }
+  errno = saved_errno;
+}
+
+// A number that changes when the process forks: it lives in a page that the kernel zeroes in the
+// child, where the first caller draws a new one. Null when the kernel has no MADV_WIPEONFORK; then
+// nothing is pooled.
+std::atomic<std::uint64_t>* process_number_page() {
+  static std::atomic<std::uint64_t>* const page = []() -> std::atomic<std::uint64_t>* {
+    const int saved_errno = errno;
+    const auto size = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+    void* const memory =
+        mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    const bool usable = memory != MAP_FAILED && madvise(memory, size, MADV_WIPEONFORK) == 0;
+    if (!usable && memory != MAP_FAILED) {
+      munmap(memory, size);
+    }
+    errno = saved_errno;
+    return usable ? new (memory) std::atomic<std::uint64_t>(0) : nullptr;
+  }();
+  return page;
+}
+
+std::uint64_t process_number(std::atomic<std::uint64_t>& page) {
+  std::uint64_t number = page.load(std::memory_order_acquire);
+  while (number == 0) {
+    std::uint64_t drawn = 0;
+    fill_from_kernel({reinterpret_cast<std::uint8_t*>(&drawn), sizeof drawn});
+    if (page.compare_exchange_strong(number, drawn, std::memory_order_acq_rel)) {
+      number = drawn;
+    }
+  }
+  return number;
+}
+
+// Trivially destructible, so that a thread may end after the module's own end. getrandom(2) never
+// returns less than asked for up to 256 bytes.
+struct Pool {
+  std::array<std::uint8_t, 256> bytes;
+  std::size_t left;
+  std::uint64_t owner;  // the process number that it was filled under; 0: never filled
+};
+constinit thread_local Pool pool{};
+
+}  // namespace
+
+void random_bytes(std::span<std::uint8_t> out) {
+  std::atomic<std::uint64_t>* const page = process_number_page();
+  if (page == nullptr || out.size() > pool.bytes.size()) {
+    fill_from_kernel(out);
+    return;
+  }
+  const std::uint64_t number = process_number(*page);
+  if (pool.owner != number || pool.left < out.size()) {
+    fill_from_kernel(pool.bytes);
+    pool.left = pool.bytes.size();
+    pool.owner = number;
+  }
+  std::uint8_t* const used = pool.bytes.data() + pool.bytes.size() - pool.left;
+  std::copy_n(used, out.size(), out.begin());
+  wipe(used, out.size());
+  pool.left -= out.size();
+}
+
+// ---- Sealing of exports: AES-256-GCM and HMAC-SHA-256 ------------------------------------------
+
+namespace {
+
+constexpr std::size_t kNonceSize = 12;
+constexpr std::size_t kTagSize = 16;
+constexpr std::size_t kMaxExport =
+    std::size_t{1} << 20;  // far above what a context needs; lengths below fit an int
+
+struct CipherContextDeleter {
+  void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
+};
+using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, CipherContextDeleter>;
+
+struct CipherDeleter {
+  void operator()(EVP_CIPHER* cipher) const { EVP_CIPHER_free(cipher); }
+};
+using Cipher = std::unique_ptr<EVP_CIPHER, CipherDeleter>;
+
+// AES-256-GCM keyed for one direction, with the associated data in; null when libcrypto will not.
+CipherContext start_gcm(std::span<const std::uint8_t, 32> key, ByteView nonce, ByteView associated,
+                        bool encrypt) {
+  const Cipher cipher(EVP_CIPHER_fetch(private_library_context(), "AES-256-GCM", nullptr));
+  CipherContext context(EVP_CIPHER_CTX_new());
+  int done = 0;
+  if (cipher == nullptr || context == nullptr || associated.size() > kMaxExport ||
+      EVP_CipherInit_ex2(context.get(), cipher.get(), key.data(), nonce.data(), encrypt ? 1 : 0,
+                         nullptr) != 1 ||
+      (!associated.empty() && EVP_CipherUpdate(context.get(), nullptr, &done, associated.data(),
+                                               static_cast<int>(associated.size())) != 1)) {
+    return nullptr;
+  }
+  return context;
+}
+
+}  // namespace
+
+Result<Bytes> seal_export(std::span<const std::uint8_t, 32> key, ByteView associated,
+                          ByteView plain) {
+  const ErrorQueueMark mark;
+  if (plain.size() > kMaxExport) {
+    return fail(Errc::kBadArgument, "seal_export");
+  }
+  Bytes out(kNonceSize + plain.size() + kTagSize);
+  random_bytes({out.data(), kNonceSize});
+  const CipherContext context = start_gcm(key, {out.data(), kNonceSize}, associated, true);
+  std::uint8_t* const body = out.data() + kNonceSize;
+  int done = 0;
+  int last = 0;
+  if (context == nullptr ||
+      EVP_CipherUpdate(context.get(), body, &done, plain.data(), static_cast<int>(plain.size())) !=
+          1 ||
+      EVP_CipherFinal_ex(context.get(), body + done, &last) != 1 ||
+      EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_GET_TAG, kTagSize, body + plain.size()) !=
+          1) {
+    return fail(Errc::kCrypto, "AES-256-GCM");
+  }
+  return out;
+}
+
+Result<SecretBytes> open_export(std::span<const std::uint8_t, 32> key, ByteView associated,
+                                ByteView sealed) {
+  const ErrorQueueMark mark;
+  if (sealed.size() < kNonceSize + kTagSize || sealed.size() > kMaxExport) {
+    return fail(Errc::kDefectiveExport, "sealed export");
+  }
+  const ByteView body = sealed.subspan(kNonceSize, sealed.size() - kNonceSize - kTagSize);
+  std::array<std::uint8_t, kTagSize> tag{};
+  std::copy_n(sealed.end() - kTagSize, kTagSize, tag.begin());
+  const CipherContext context = start_gcm(key, sealed.first(kNonceSize), associated, false);
+  SecretBytes out(body.size());
+  int done = 0;
+  int last = 0;
+  if (context == nullptr ||
+      EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_SET_TAG, kTagSize, tag.data()) != 1 ||
+      EVP_CipherUpdate(context.get(), out.data(), &done, body.data(),
+                       static_cast<int>(body.size())) != 1) {
+    return fail(Errc::kCrypto, "AES-256-GCM");
+  }
+  if (EVP_CipherFinal_ex(context.get(), out.data() + done, &last) != 1) {
+    return fail(Errc::kDefectiveExport, "sealed export");
+  }
+  return out;
+}
+
+}  // namespace ntlm::crypto

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// One structured record per attempt (security.md P15), to syslog LOG_AUTHPRIV as one line of JSON, and to a file if
-// configured. Never a secret: no response, challenge, key, hash, MIC or binding hash has a field here.
+// One structured record per attempt (security.md P15), to syslog LOG_AUTHPRIV as one line of JSON,
+// and to a file if configured. Never a secret: no response, challenge, key, hash, MIC or binding
+// hash has a field here.
 #pragma once
 
 #include <cstdint>
@@ -10,19 +11,19 @@
 namespace ntlm {
 
 struct AuditEvent {
-  const char* event = "accept";   // accept, policy-loosened, configuration-refused
+  const char* event = "accept";  // accept, policy-loosened, configuration-refused
   bool success = false;
-  const char* reason = "";        // a word of the Errc table: "wrong-password", "unknown-account", …
-  const char* where = "";         // Error::where
+  const char* reason = "";  // a word of the Errc table: "wrong-password", "unknown-account", …
+  const char* where = "";   // Error::where
   std::string_view user, domain, workstation;  // as the peer claims; escaped, 64 characters at most
-  std::string_view principal;     // who was proven, as displayed
-  std::string_view service;       // the acceptor credential's name, if any
-  std::string_view target;        // the SPN that the peer named
-  std::string_view detail;        // free text of ours (configuration errors)
-  const char* version = "";       // NTLMv2, NTLMv1, NTLM2-session
+  std::string_view principal;                  // who was proven, as displayed
+  std::string_view service;                    // the acceptor credential's name, if any
+  std::string_view target;                     // the SPN that the peer named
+  std::string_view detail;                     // free text of ours (configuration errors)
+  const char* version = "";                    // NTLMv2, NTLMv1, NTLM2-session
   std::uint32_t flags = 0;
-  const char* mic = "";           // absent, verified, bad
-  const char* bindings = "";      // none, match, absent, unasked, mismatch
+  const char* mic = "";       // absent, verified, bad
+  const char* bindings = "";  // none, match, absent, unasked, mismatch
   int key_bits = 0;
   const char* store = "";
   std::uint64_t duration_us = 0;
@@ -36,8 +37,9 @@ struct AuditSettings {
   std::string json_path;  // empty: none
 };
 
-// Writes the record. Failed attempts of one process beyond 10 a second are counted, and the count is reported in the
-// next record that is written (P13). Thread-safe; never blocks on a full log socket; keeps no descriptor across fork.
+// Writes the record. Failed attempts of one process beyond 10 a second are counted, and the count
+// is reported in the next record that is written (P13). Thread-safe; never blocks on a full log
+// socket; keeps no descriptor across fork.
 void audit(const AuditSettings& settings, const AuditEvent& event);
 
 }  // namespace ntlm

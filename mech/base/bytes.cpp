@@ -86,7 +86,8 @@ void Writer::zeros(std::size_t count) {
 void Writer::u8(std::uint8_t value) { bytes({&value, 1}); }
 
 void Writer::u16(std::uint16_t value) {
-  const std::array<std::uint8_t, 2> raw{static_cast<std::uint8_t>(value), static_cast<std::uint8_t>(value >> 8)};
+  const std::array<std::uint8_t, 2> raw{static_cast<std::uint8_t>(value),
+                                        static_cast<std::uint8_t>(value >> 8)};
   bytes(raw);
 }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Reading and writing little-endian byte strings, as every message of [MS-NLMP] and every record of ours is made.
+// Reading and writing little-endian byte strings, as every message of [MS-NLMP] and every record of
+// ours is made.
 //
-// Reader: non-owning and sticky. After the first read that does not fit, every read yields zeros or an empty span and
-// finish() returns the error; a parse function hands its struct out only through finish(). No loop may be bounded by
-// a value that was read without testing ok().
-// Writer: grows into one buffer; sticky when a length does not fit its field or the whole exceeds its limit.
+// Reader: non-owning and sticky. After the first read that does not fit, every read yields zeros or
+// an empty span and finish() returns the error; a parse function hands its struct out only through
+// finish(). No loop may be bounded by a value that was read without testing ok(). Writer: grows
+// into one buffer; sticky when a length does not fit its field or the whole exceeds its limit.
 // Neither throws anything but std::bad_alloc (Writer). Not thread-safe; cheap to make.
 #pragma once
 
@@ -41,8 +42,9 @@ class Reader {
   std::array<std::uint8_t, N> take();
   void skip(std::size_t size) { (void)take(size); }
 
-  // The bytes that a field points at. An empty field has none, wherever it points. Otherwise it must start at or
-  // behind first_allowed and end within the message: the one place where offset and length are compared.
+  // The bytes that a field points at. An empty field has none, wherever it points. Otherwise it
+  // must start at or behind first_allowed and end within the message: the one place where offset
+  // and length are compared.
   ByteView payload(Field field, std::size_t first_allowed);
 
   // Fails unless the next bytes are these.
@@ -83,8 +85,8 @@ class Writer {
   void bytes(ByteView value);
   void zeros(std::size_t count);
 
-  // Leaves room for a Len/MaxLen/BufferOffset triple and returns its position; payload() appends the bytes at the
-  // end and fills the triple in.
+  // Leaves room for a Len/MaxLen/BufferOffset triple and returns its position; payload() appends
+  // the bytes at the end and fills the triple in.
   std::size_t field();
   void payload(std::size_t field_position, ByteView value);
 

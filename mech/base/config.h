@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// ntlm.conf, read with MIT's profile library (already in every GSS process): sections and `include` as in krb5.conf.
-// One table (config.cpp) holds every key that exists, with its kind, its choices and its default; ntlm.conf(5), the
-// shipped sample and `ntlmctl config` are checked against it by tests. An unknown section or key, a bad value or a
-// key given twice that may stand once is an error that names file, key and value; never "use the default".
+// ntlm.conf, read with MIT's profile library (already in every GSS process): sections and `include`
+// as in krb5.conf. One table (config.cpp) holds every key that exists, with its kind, its choices
+// and its default; ntlm.conf(5), the shipped sample and `ntlmctl config` are checked against it by
+// tests. An unknown section or key, a bad value or a key given twice that may stand once is an
+// error that names file, key and value; never "use the default".
 #pragma once
 
 #include <cstdint>
@@ -16,8 +17,15 @@
 namespace ntlm {
 
 struct ConfigKey {
-  enum class Kind : std::uint8_t { kText, kList /* may be repeated; blanks separate words unless path_like */, kLines,
-                                   kFlag, kNumber, kChoice, kPath };
+  enum class Kind : std::uint8_t {
+    kText,
+    kList /* may be repeated; blanks separate words unless path_like */,
+    kLines,
+    kFlag,
+    kNumber,
+    kChoice,
+    kPath
+  };
   const char* section;
   const char* name;
   Kind kind;
@@ -30,13 +38,15 @@ class Config {
  public:
   // Every key at its default.
   Config();
-  // A missing file is an error here; the caller decides whether it may be missing. The message is complete:
+  // A missing file is an error here; the caller decides whether it may be missing. The message is
+  // complete:
   // "/etc/gss/ntlm.conf: [policy] require_mic: 'maybe' is none of auto, yes, no".
   static tl::expected<Config, std::string> load(const std::string& path);
 
   static std::span<const ConfigKey> keys();
 
-  // Asking for a key that is not in the table is a programming error (aborts in debug builds, empty otherwise).
+  // Asking for a key that is not in the table is a programming error (aborts in debug builds, empty
+  // otherwise).
   std::string_view text(std::string_view section, std::string_view key) const;
   bool flag(std::string_view section, std::string_view key) const;
   std::uint32_t number(std::string_view section, std::string_view key) const;

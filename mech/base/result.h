@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// How everything in mech/ says that it did not work: Result<T>, a tl::expected that carries one small Error.
-// Nothing here throws; only std::bad_alloc can fly, and abi/boundary.h catches it.
+// How everything in mech/ says that it did not work: Result<T>, a tl::expected that carries one
+// small Error. Nothing here throws; only std::bad_alloc can fly, and abi/boundary.h catches it.
 #pragma once
 
 #include <cstdint>
@@ -9,28 +9,30 @@
 
 namespace ntlm {
 
-// What went wrong. The values are the low 16 bits of the public minor codes of include/gssapi_ntlm.h; abi/status.cpp
-// holds the one table of majors and texts. Code branches on Family at most.
+// What went wrong. The values are the low 16 bits of the public minor codes of
+// include/gssapi_ntlm.h; abi/status.cpp holds the one table of majors and texts. Code branches on
+// Family at most.
 enum class Errc : std::uint16_t {
   // malformed
-  kDefectiveMessage = 0x01,    // a token breaks [MS-NLMP] 2.2
-  kUnexpectedMessage = 0x02,   // a sound token of another type than the state awaits
-  kTargetInfoNotEchoed = 0x03, // AUTHENTICATE does not bring back the AV pairs of our CHALLENGE
-  kDefectiveExport = 0x04,     // an exported context, credential or name that we did not write, or altered
+  kDefectiveMessage = 0x01,     // a token breaks [MS-NLMP] 2.2
+  kUnexpectedMessage = 0x02,    // a sound token of another type than the state awaits
+  kTargetInfoNotEchoed = 0x03,  // AUTHENTICATE does not bring back the AV pairs of our CHALLENGE
+  kDefectiveExport =
+      0x04,  // an exported context, credential or name that we did not write, or altered
   // state
   kDeadContext = 0x08,
   kIncompleteContext = 0x09,
   // policy
-  kFeatureMissing = 0x10,      // a flag that this side requires was not agreed
-  kVersionRefused = 0x11,      // NTLMv1 or NTLM2-session where only NTLMv2 is allowed
+  kFeatureMissing = 0x10,  // a flag that this side requires was not agreed
+  kVersionRefused = 0x11,  // NTLMv1 or NTLM2-session where only NTLMv2 is allowed
   kMicMissing = 0x12,
   kAnonymousRefused = 0x13,
-  kTargetRefused = 0x14,       // MsvAvTargetName names another service
+  kTargetRefused = 0x14,  // MsvAvTargetName names another service
   kBadBindings = 0x15,
   kChallengeExpired = 0x16,
   kFips = 0x17,
   // logon; the first three are one towards peer and caller (minor LOGON_DENIED)
-  kLogonDenied = 0x20,         // wrong password
+  kLogonDenied = 0x20,  // wrong password
   kAccountRestriction = 0x21,
   kLogonHours = 0x22,
   kWorkstation = 0x23,
@@ -43,9 +45,9 @@ enum class Errc : std::uint16_t {
   kSmartcardRequired = 0x2a,
   kLogonType = 0x2b,
   kUnknownAccount = 0x2c,
-  kNoAuthority = 0x30,         // no domain controller answers
-  kAuthorityDown = 0x31,       // winbindd or ntlm-authd is not there, or too slow
-  kAuthorityAccess = 0x32,     // it is there, but this process may not ask it
+  kNoAuthority = 0x30,      // no domain controller answers
+  kAuthorityDown = 0x31,    // winbindd or ntlm-authd is not there, or too slow
+  kAuthorityAccess = 0x32,  // it is there, but this process may not ask it
   kAuthorityTrust = 0x33,
   // protection
   kBadMic = 0x40,
@@ -93,12 +95,12 @@ inline tl::unexpected<Error> fail(Errc code, const char* where) {
 // The project's one macro: TRY(auto x, expression) declares x from the value, or returns the error.
 #define NTLM_CONCAT_(a, b) a##b
 #define NTLM_CONCAT(a, b) NTLM_CONCAT_(a, b)
-#define NTLM_TRY_(temporary, declaration, ...)                              \
-  auto temporary = (__VA_ARGS__);                                           \
+#define NTLM_TRY_(temporary, declaration, ...)                               \
+  auto temporary = (__VA_ARGS__);                                            \
   if (!temporary) return ::tl::unexpected<::ntlm::Error>(temporary.error()); \
   declaration = std::move(*temporary)
 #define TRY(declaration, ...) NTLM_TRY_(NTLM_CONCAT(try_, __LINE__), declaration, __VA_ARGS__)
 // The same for a Result<void>.
-#define TRY_VOID(...)                                                                  \
+#define TRY_VOID(...)                                                                 \
   if (auto NTLM_CONCAT(try_, __LINE__) = (__VA_ARGS__); !NTLM_CONCAT(try_, __LINE__)) \
   return ::tl::unexpected<::ntlm::Error>(NTLM_CONCAT(try_, __LINE__).error())

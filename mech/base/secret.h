@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Bytes that must not be copied by accident, printed, compared in variable time, or left behind in memory.
-// expose() is the only way to the bytes: a word that one can grep for and review.
+// Bytes that must not be copied by accident, printed, compared in variable time, or left behind in
+// memory. expose() is the only way to the bytes: a word that one can grep for and review.
 #pragma once
 
 #include <algorithm>
@@ -17,14 +17,17 @@ void wipe(void* memory, std::size_t size) noexcept;
 // Compares in a time that depends on the lengths only; unequal lengths are unequal.
 bool equal_ct(std::span<const std::uint8_t> a, std::span<const std::uint8_t> b) noexcept;
 
-// A secret of fixed size. The Tag makes each kind of key a type of its own, so that a mixed-up key does not compile.
+// A secret of fixed size. The Tag makes each kind of key a type of its own, so that a mixed-up key
+// does not compile.
 template <std::size_t N, typename Tag>
 class Secret {
  public:
   static constexpr std::size_t kSize = N;
 
   Secret() = default;
-  explicit Secret(std::span<const std::uint8_t, N> bytes) { std::copy(bytes.begin(), bytes.end(), bytes_.begin()); }
+  explicit Secret(std::span<const std::uint8_t, N> bytes) {
+    std::copy(bytes.begin(), bytes.end(), bytes_.begin());
+  }
   Secret(const Secret&) = delete;
   Secret& operator=(const Secret&) = delete;
   Secret(Secret&& other) noexcept : bytes_(other.bytes_) { wipe(other.bytes_.data(), N); }

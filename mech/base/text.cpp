@@ -105,8 +105,8 @@ Result<SecretBytes> utf16le_from_password(std::string_view text) {
 }
 
 namespace {
-// Hands each code point of UTF-16LE bytes to `take`, which says whether to go on. False: odd length, a
-// lone surrogate, or `take` said no.
+// Hands each code point of UTF-16LE bytes to `take`, which says whether to go on. False: odd
+// length, a lone surrogate, or `take` said no.
 template <typename Take>
 bool each_code_point(ByteView bytes, Take take) {
   const auto unit = [&bytes](std::size_t i) {

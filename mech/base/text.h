@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Text as NTLM needs it: UTF-8 inside this host, UTF-16LE on the wire, and one upper-casing that no locale changes.
+// Text as NTLM needs it: UTF-8 inside this host, UTF-16LE on the wire, and one upper-casing that no
+// locale changes.
 #pragma once
 
 #include <string>
@@ -10,24 +11,29 @@
 
 namespace ntlm {
 
-// UTF-8 to UTF-16LE bytes. Ill-formed UTF-8 (overlong forms, surrogates, beyond U+10FFFF) and U+0000 are kBadName.
+// UTF-8 to UTF-16LE bytes. Ill-formed UTF-8 (overlong forms, surrogates, beyond U+10FFFF) and
+// U+0000 are kBadName.
 Result<Bytes> utf16le_from_utf8(std::string_view text);
 // The same for a password: the copy is wiped when it dies. U+0000 is refused here too.
 Result<SecretBytes> utf16le_from_password(std::string_view text);
-// UTF-16LE bytes to UTF-8. An odd length, a lone surrogate or U+0000 is kDefectiveMessage (security.md R7).
+// UTF-16LE bytes to UTF-8. An odd length, a lone surrogate or U+0000 is kDefectiveMessage
+// (security.md R7).
 Result<std::string> utf8_from_utf16le(ByteView bytes);
 // Whether the bytes are UTF-16LE: an even length, no lone surrogate. U+0000 passes.
 bool valid_utf16le(ByteView bytes) noexcept;
 
-// Upper-cases each code unit by a fixed table of simple one-to-one mappings in the Basic Multilingual Plane, as
-// Windows' file systems and NTOWF do: no locale, no change of length; U+0131 and U+00DF stay themselves.
+// Upper-cases each code unit by a fixed table of simple one-to-one mappings in the Basic
+// Multilingual Plane, as Windows' file systems and NTOWF do: no locale, no change of length; U+0131
+// and U+00DF stay themselves.
 char16_t upper(char16_t unit) noexcept;
 void upper_utf16le(std::span<std::uint8_t> bytes) noexcept;
-// For look-ups: the UTF-8 of the upper-cased text. Ill-formed text comes back unchanged (it matches nothing).
+// For look-ups: the UTF-8 of the upper-cased text. Ill-formed text comes back unchanged (it matches
+// nothing).
 std::string upper_utf8(std::string_view text);
 bool equal_ignoring_case(std::string_view a, std::string_view b);
 
-// For logs: printable ASCII stays, everything else, quotes and backslashes become escapes; at most `limit` characters.
+// For logs: printable ASCII stays, everything else, quotes and backslashes become escapes; at most
+// `limit` characters.
 std::string escaped(std::string_view text, std::size_t limit = 64);
 
 }  // namespace ntlm

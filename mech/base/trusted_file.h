@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
-// Opening a file that decides who gets in (security.md P8): each path component without following symbolic links,
-// then the opened file itself is looked at: regular, one link, owned by root or the effective user, mode & 027 == 0;
-// each directory above owned by root or the effective user, and not writable by others unless sticky.
+// Opening a file that decides who gets in (security.md P8): each path component without following
+// symbolic links, then the opened file itself is looked at: regular, one link, owned by root or the
+// effective user, mode & 027 == 0; each directory above owned by root or the effective user, and
+// not writable by others unless sticky.
 #pragma once
+
+#include <sys/stat.h>
 
 #include <string>
 #include <string_view>
-#include <sys/stat.h>
 #include <tl/expected.hpp>
 
 #include "base/bytes.h"
@@ -40,15 +42,18 @@ struct TrustedFile {
   struct stat status {};
 };
 
-// What may be wrong with the permissions of a file that holds secrets (kSecret: nobody else reads) or of one that only
-// must not be written by others (kConfiguration).
+// What may be wrong with the permissions of a file that holds secrets (kSecret: nobody else reads)
+// or of one that only must not be written by others (kConfiguration).
 enum class Trust : std::uint8_t { kSecret, kConfiguration };
 
-// The error is a sentence for the administrator: "/etc/gss/ntlm.users: mode 0644 lets others read it; chmod 0640".
+// The error is a sentence for the administrator: "/etc/gss/ntlm.users: mode 0644 lets others read
+// it; chmod 0640".
 tl::expected<TrustedFile, std::string> open_trusted(const std::string& path, Trust trust);
-// The directories above, and the entry itself when it exists (for the database file before LMDB opens it).
+// The directories above, and the entry itself when it exists (for the database file before LMDB
+// opens it).
 tl::expected<void, std::string> check_trusted(const std::string& path, Trust trust);
 // The whole content; `limit` bytes at most (64 MiB by default).
-tl::expected<SecretBytes, std::string> read_trusted(const TrustedFile& file, std::size_t limit = 64u << 20);
+tl::expected<SecretBytes, std::string> read_trusted(const TrustedFile& file,
+                                                    std::size_t limit = 64u << 20);
 
 }  // namespace ntlm

@@ -15,12 +15,14 @@ constexpr std::size_t kMaxUserUnits = 256;
 constexpr std::size_t kMaxDomainUnits = 255;
 constexpr std::uint64_t kTicksPerSecond = 10'000'000;
 
-// What we take of a peer's offer (R12). Never LM_KEY beside ESS, never a local call, anonymity or NON_NT_SESSION_KEY.
-constexpr NegotiateFlags kTakeable = kUnicode | kOem | kRequestTarget | kSign | kSeal | kNtlm | kAlwaysSign | kEss |
-                                     kIdentify | kVersion | k128 | kKeyExchange | k56;
+// What we take of a peer's offer (R12). Never LM_KEY beside ESS, never a local call, anonymity or
+// NON_NT_SESSION_KEY.
+constexpr NegotiateFlags kTakeable = kUnicode | kOem | kRequestTarget | kSign | kSeal | kNtlm |
+                                     kAlwaysSign | kEss | kIdentify | kVersion | k128 |
+                                     kKeyExchange | k56;
 // What a peer may not add in AUTHENTICATE beyond what CHALLENGE offered (R14).
-constexpr NegotiateFlags kSecurityBits = kSign | kSeal | kDatagram | kLmKey | kEss | kNonNtSessionKey | k128 | k56 |
-                                         kKeyExchange | kLocalCall;
+constexpr NegotiateFlags kSecurityBits = kSign | kSeal | kDatagram | kLmKey | kEss |
+                                         kNonNtSessionKey | k128 | k56 | kKeyExchange | kLocalCall;
 
 void write_name(Writer& writer, AvId id, const std::string& name) {
   if (name.empty()) {
@@ -71,12 +73,14 @@ bool echoes(const TargetInfo& sent, const TargetInfo& received) {
     return !ours || same_view(ours, theirs);
   };
   return kept(sent.nb_computer, received.nb_computer) && kept(sent.nb_domain, received.nb_domain) &&
-         kept(sent.dns_computer, received.dns_computer) && kept(sent.dns_domain, received.dns_domain) &&
-         sent.timestamp == received.timestamp;
+         kept(sent.dns_computer, received.dns_computer) &&
+         kept(sent.dns_domain, received.dns_domain) && sent.timestamp == received.timestamp;
 }
 
-// The used flags must have what signing needs, and what this context's caller or the policy demands (R15, R14).
-Result<void> check_features(NegotiateFlags flags, const Policy& policy, const AcceptOptions& options) {
+// The used flags must have what signing needs, and what this context's caller or the policy demands
+// (R15, R14).
+Result<void> check_features(NegotiateFlags flags, const Policy& policy,
+                            const AcceptOptions& options) {
   const bool is_protected = (flags & (kSign | kSeal)) != 0;
   if (is_protected && policy.require_128 && (flags & (kEss | k128)) != (kEss | k128)) {
     return fail(Errc::kFeatureMissing, "NegotiateFlags.128AndESS");
@@ -92,12 +96,14 @@ Result<void> check_session_key(NegotiateFlags flags, std::size_t size) {
   const bool exchange = (flags & kKeyExchange) != 0;
   const bool is_protected = (flags & (kSign | kSeal)) != 0;
   const bool right = exchange ? size == 16 || (size == 0 && !is_protected) : size == 0;
-  return right ? Result<void>() : fail(Errc::kDefectiveMessage, "AUTHENTICATE.EncryptedRandomSessionKey");
+  return right ? Result<void>()
+               : fail(Errc::kDefectiveMessage, "AUTHENTICATE.EncryptedRandomSessionKey");
 }
 
 bool is_anonymous(const AuthenticateMessage& message) {
   const ByteView lm = message.lm_response;
-  return message.user.empty() && message.nt_response.empty() && (lm.empty() || (lm.size() == 1 && lm[0] == 0));
+  return message.user.empty() && message.nt_response.empty() &&
+         (lm.empty() || (lm.size() == 1 && lm[0] == 0));
 }
 
 Result<NtlmVersion> version_of(std::size_t nt_size, NegotiateFlags flags, const Policy& policy) {
@@ -106,7 +112,8 @@ Result<NtlmVersion> version_of(std::size_t nt_size, NegotiateFlags flags, const 
   if (nt_size >= kSmallestV2) {
     return NtlmVersion::kV2;
   }
-  if (nt_size == kResponseV1 || nt_size == 0) {  // 0: only an LM response, which is never looked at (R24)
+  if (nt_size == kResponseV1 ||
+      nt_size == 0) {  // 0: only an LM response, which is never looked at (R24)
     if (!policy.accept_v1 || nt_size == 0) {
       return fail(Errc::kVersionRefused, "AUTHENTICATE.NtChallengeResponse");
     }
@@ -122,10 +129,13 @@ Result<void> check_target(const Policy& policy, const HostNames& names, const st
     return {};
   }
   if (target.empty()) {
-    return policy.target_name == Policy::Target::kRequired ? fail(Errc::kTargetRefused, "MsvAvTargetName.Absent")
-                                                           : Result<void>();
+    return policy.target_name == Policy::Target::kRequired
+               ? fail(Errc::kTargetRefused, "MsvAvTargetName.Absent")
+               : Result<void>();
   }
-  const auto is_target = [&](const std::string& accepted) { return equal_ignoring_case(accepted, target); };
+  const auto is_target = [&](const std::string& accepted) {
+    return equal_ignoring_case(accepted, target);
+  };
   if (!policy.accepted_targets.empty()) {
     return std::any_of(policy.accepted_targets.begin(), policy.accepted_targets.end(), is_target)
                ? Result<void>()
@@ -135,8 +145,9 @@ Result<void> check_target(const Policy& policy, const HostNames& names, const st
     return {};
   }
   const std::string_view host = std::string_view(target).substr(target.find('/') + 1);
-  const bool ours = target.find('/') != std::string::npos &&
-                    (equal_ignoring_case(host, names.dns_computer) || equal_ignoring_case(host, names.nb_computer));
+  const bool ours =
+      target.find('/') != std::string::npos && (equal_ignoring_case(host, names.dns_computer) ||
+                                                equal_ignoring_case(host, names.nb_computer));
   return ours ? Result<void>() : fail(Errc::kTargetRefused, "MsvAvTargetName");
 }
 
@@ -151,9 +162,11 @@ AcceptorSetup::AcceptorSetup(Policy allowed, HostNames host, std::shared_ptr<con
   write_name(writer, AvId::kDnsDomainName, names.dns_domain);
   write_name(writer, AvId::kDnsComputerName, names.dns_computer);
   target_info_names = std::move(writer).finish("TargetInfo").value_or(Bytes{});
-  const bool standalone = names.nb_domain.empty() || equal_ignoring_case(names.nb_domain, names.nb_computer);
+  const bool standalone =
+      names.nb_domain.empty() || equal_ignoring_case(names.nb_domain, names.nb_computer);
   target_is_domain = !standalone;
-  target_name_utf16le = utf16le_from_utf8(standalone ? names.nb_computer : names.nb_domain).value_or(Bytes{});
+  target_name_utf16le =
+      utf16le_from_utf8(standalone ? names.nb_computer : names.nb_domain).value_or(Bytes{});
 }
 
 Acceptor::Acceptor(std::shared_ptr<const AcceptorSetup> setup, Clock& clock, Random& random)
@@ -162,11 +175,13 @@ Acceptor::Acceptor(std::shared_ptr<const AcceptorSetup> setup, Clock& clock, Ran
 ByteView Acceptor::target_info() const {
   const auto* state = std::get_if<ExpectAuthenticate>(&state_);
   return state == nullptr ? ByteView{}
-                          : ByteView(state->challenge).subspan(state->target_info_offset, state->target_info_size);
+                          : ByteView(state->challenge)
+                                .subspan(state->target_info_offset, state->target_info_size);
 }
 
 Result<Acceptor::Step> Acceptor::step(ByteView token, const crypto::ChannelBindings* bindings) {
-  // The state is taken out and the context is dead until a leg succeeds: no path leaves a challenge to try again.
+  // The state is taken out and the context is dead until a leg succeeds: no path leaves a challenge
+  // to try again.
   auto state = std::exchange(state_, Failed{});
   if (std::holds_alternative<ExpectNegotiate>(state)) {
     return on_negotiate(token);
@@ -197,7 +212,8 @@ Result<Acceptor::Step> Acceptor::on_negotiate(ByteView token) {
     offered &= ~kOem;
   }
   TRY_VOID(check_features(offered, policy, options_));
-  offered |= kNtlm | kTargetInfo | (setup_->target_is_domain ? kTargetTypeDomain : kTargetTypeServer);
+  offered |=
+      kNtlm | kTargetInfo | (setup_->target_is_domain ? kTargetTypeDomain : kTargetTypeServer);
 
   ExpectAuthenticate next;
   random_->fill(next.server_challenge);
@@ -249,7 +265,8 @@ struct Acceptor::Claim {
   bool has_mic = false;
 };
 
-// Structure, state and policy, in the order of security.md section 1; no store is asked before all of it has passed.
+// Structure, state and policy, in the order of security.md section 1; no store is asked before all
+// of it has passed.
 Result<Acceptor::Claim> Acceptor::read_claim(const ExpectAuthenticate& state, ByteView token) {
   const Policy& policy = setup_->policy;
   Claim claim;
@@ -305,8 +322,9 @@ Result<void> Acceptor::read_client_challenge(const ExpectAuthenticate& state, Cl
   const AuthenticateMessage& message = claim.message;
   TRY(claim.client_challenge, parse_client_challenge(message.nt_response.subspan(16)));
   const TargetInfo& info = claim.client_challenge->target_info;
-  TRY(const TargetInfo sent, parse_target_info(ByteView(state.challenge)
-                                                   .subspan(state.target_info_offset, state.target_info_size)));
+  TRY(const TargetInfo sent,
+      parse_target_info(
+          ByteView(state.challenge).subspan(state.target_info_offset, state.target_info_size)));
   if (!echoes(sent, info)) {
     return fail(Errc::kTargetInfoNotEchoed, "NTLMv2_CLIENT_CHALLENGE.AvPairs");
   }
@@ -326,16 +344,20 @@ Result<void> Acceptor::read_client_challenge(const ExpectAuthenticate& state, Cl
 }
 
 // [MS-NLMP] 3.2.5.1.2: from the session base key to the exported one.
-Result<crypto::ExportedSessionKey> Acceptor::exported_key(const ExpectAuthenticate& state, const Claim& claim,
+Result<crypto::ExportedSessionKey> Acceptor::exported_key(const ExpectAuthenticate& state,
+                                                          const Claim& claim,
                                                           const LogonResult& logon) const {
   const AuthenticateMessage& message = claim.message;
   crypto::KeyExchangeKey kxkey;
   if (claim.version == NtlmVersion::kV2) {
     kxkey = crypto::kxkey_v2(logon.session_base_key);
   } else {
-    const crypto::KxkeyV1Input input{logon.session_base_key,       logon.lm_hash ? &*logon.lm_hash : nullptr,
-                                     message.lm_response,          state.server_challenge,
-                                     (claim.used & kEss) != 0,     (claim.used & kLmKey) != 0,
+    const crypto::KxkeyV1Input input{logon.session_base_key,
+                                     logon.lm_hash ? &*logon.lm_hash : nullptr,
+                                     message.lm_response,
+                                     state.server_challenge,
+                                     (claim.used & kEss) != 0,
+                                     (claim.used & kLmKey) != 0,
                                      (claim.used & kNonNtSessionKey) != 0};
     TRY(kxkey, crypto::kxkey_v1(input));
   }
@@ -349,14 +371,15 @@ Result<crypto::ExportedSessionKey> Acceptor::exported_key(const ExpectAuthentica
 }
 
 // R26: over the three messages as they crossed the wire, with the MIC's own bytes zeroed.
-Result<void> Acceptor::verify_mic(const ExpectAuthenticate& state, ByteView token, const Claim& claim,
-                                  const crypto::ExportedSessionKey& key) {
+Result<void> Acceptor::verify_mic(const ExpectAuthenticate& state, ByteView token,
+                                  const Claim& claim, const crypto::ExportedSessionKey& key) {
   if (!claim.has_mic) {
     return {};
   }
   static constexpr std::array<std::uint8_t, kMicSize> kZeros{};
-  const crypto::Digest16 expected = crypto::mic(
-      key, {state.negotiate, state.challenge, token.first(kMicOffset), kZeros, token.subspan(kMicOffset + kMicSize)});
+  const crypto::Digest16 expected =
+      crypto::mic(key, {state.negotiate, state.challenge, token.first(kMicOffset), kZeros,
+                        token.subspan(kMicOffset + kMicSize)});
   const bool right = equal_ct(expected, *claim.message.mic);
   evidence_.mic = right ? MicState::kVerified : MicState::kBad;
   return right ? Result<void>() : fail(Errc::kBadMic, "AUTHENTICATE.MIC");
@@ -369,21 +392,25 @@ Result<void> Acceptor::check_bindings(const Claim& claim, const crypto::ChannelB
   if (claim.client_challenge) {
     sent = claim.client_challenge->target_info.channel_bindings;
   }
-  const bool given = bindings != nullptr && !(bindings->application.empty() && bindings->initiator.empty() &&
-                                              bindings->acceptor.empty());
+  const bool given =
+      bindings != nullptr &&
+      !(bindings->application.empty() && bindings->initiator.empty() && bindings->acceptor.empty());
   if (!given) {
     evidence_.bindings = sent && *sent != kZeros ? BindingsState::kUnasked : BindingsState::kNone;
     return {};
   }
   if (sent && equal_ct(*sent, crypto::channel_binding_hash(*bindings))) {
     // Bindings without application data name no channel: never a claim to be bound (R32).
-    evidence_.bindings = bindings->application.empty() ? BindingsState::kAbsent : BindingsState::kMatch;
+    evidence_.bindings =
+        bindings->application.empty() ? BindingsState::kAbsent : BindingsState::kMatch;
     return {};
   }
   evidence_.bindings = sent ? BindingsState::kMismatch : BindingsState::kAbsent;
   const Policy::Bindings policy = setup_->policy.channel_bindings;
-  const bool missing_passes = policy == Policy::Bindings::kWhenSupported || options_.missing_bindings_pass;
-  if (policy == Policy::Bindings::kNever || options_.any_bindings_pass || (!sent && missing_passes)) {
+  const bool missing_passes =
+      policy == Policy::Bindings::kWhenSupported || options_.missing_bindings_pass;
+  if (policy == Policy::Bindings::kNever || options_.any_bindings_pass ||
+      (!sent && missing_passes)) {
     return {};
   }
   return fail(Errc::kBadBindings, "MsvAvChannelBindings");
@@ -396,9 +423,15 @@ Result<Acceptor::Step> Acceptor::on_authenticate(const ExpectAuthenticate& state
   if (claim.anonymous) {
     return establish_anonymous(claim, bindings);
   }
-  const LogonRequest request{claim.user.utf16le, claim.domain.utf16le,      evidence_.claimed,
-                             claim.workstation.utf8, setup_->names,         claim.version,
-                             state.server_challenge, claim.message.nt_response, claim.message.lm_response,
+  const LogonRequest request{claim.user.utf16le,
+                             claim.domain.utf16le,
+                             evidence_.claimed,
+                             claim.workstation.utf8,
+                             setup_->names,
+                             claim.version,
+                             state.server_challenge,
+                             claim.message.nt_response,
+                             claim.message.lm_response,
                              setup_->policy};
   TRY(LogonResult logon, setup_->verifier->verify(request));
   evidence_.store = logon.store;
@@ -414,7 +447,8 @@ Result<Acceptor::Step> Acceptor::on_authenticate(const ExpectAuthenticate& state
 }
 
 // R47: a null session has no keys, so nothing can be signed or sealed in it.
-Result<Acceptor::Step> Acceptor::establish_anonymous(const Claim& claim, const crypto::ChannelBindings* bindings) {
+Result<Acceptor::Step> Acceptor::establish_anonymous(const Claim& claim,
+                                                     const crypto::ChannelBindings* bindings) {
   if (options_.require_sign || options_.require_seal) {
     return fail(Errc::kAnonymousRefused, "AUTHENTICATE.Anonymous");
   }
@@ -422,8 +456,9 @@ Result<Acceptor::Step> Acceptor::establish_anonymous(const Claim& claim, const c
   Principal nobody;
   nobody.anonymous = true;
   evidence_.flags = claim.used & ~(kSign | kSeal | kAlwaysSign | kKeyExchange);
-  state_.emplace<Established>(Established{Session(Role::kAcceptor, evidence_.flags, crypto::ExportedSessionKey()),
-                                          std::move(nobody), clock_->boot_seconds(), false});
+  state_.emplace<Established>(
+      Established{Session(Role::kAcceptor, evidence_.flags, crypto::ExportedSessionKey()),
+                  std::move(nobody), clock_->boot_seconds(), false});
   return Step{{}, true};
 }
 

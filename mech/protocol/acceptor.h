@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The acceptor's half of NTLM ([MS-NLMP] 3.2.5) as a state machine without I/O. All of security.md's R1-R50 run here,
-// in their order, or in the rooms that this one calls.
+// The acceptor's half of NTLM ([MS-NLMP] 3.2.5) as a state machine without I/O. All of
+// security.md's R1-R50 run here, in their order, or in the rooms that this one calls.
 //
-//   state                token          checks                                          next                section
-//   ExpectNegotiate      NEGOTIATE      structure, charset, flags that policy requires  ExpectAuthenticate  3.2.5.1.1
-//   ExpectAuthenticate   AUTHENTICATE   structure, flags, version, echo, age; proof;    Established         3.2.5.1.2
+//   state                token          checks                                          next
+//   section ExpectNegotiate      NEGOTIATE      structure, charset, flags that policy requires
+//   ExpectAuthenticate  3.2.5.1.1 ExpectAuthenticate   AUTHENTICATE   structure, flags, version,
+//   echo, age; proof;    Established         3.2.5.1.2
 //                                       MIC; bindings, target; account; keys
 //   Established          any            none: an error                                  Failed
 //   Failed               any            none: kDeadContext                              Failed
@@ -37,7 +38,8 @@ struct AcceptorSetup {
   bool target_is_domain = false;
 };
 
-// What one context's caller changes (include/gssapi_ntlm.h GSS_NTLM_ACCEPT_*), by gss_set_sec_context_option.
+// What one context's caller changes (include/gssapi_ntlm.h GSS_NTLM_ACCEPT_*), by
+// gss_set_sec_context_option.
 struct AcceptOptions {
   bool missing_bindings_pass = false;
   bool any_bindings_pass = false;
@@ -49,7 +51,8 @@ struct AcceptOptions {
 enum class BindingsState : std::uint8_t { kNone, kMatch, kAbsent, kUnasked, kMismatch };
 enum class MicState : std::uint8_t { kAbsent, kVerified, kBad };
 
-// What the peer claimed and what was found of it, as far as the exchange came: for the audit record and attributes.
+// What the peer claimed and what was found of it, as far as the exchange came: for the audit record
+// and attributes.
 struct Evidence {
   AccountName claimed;
   std::string workstation;
@@ -76,7 +79,7 @@ class Acceptor {
   void set_options(AcceptOptions options) { options_ = options; }
 
   struct Step {
-    Bytes token;            // to send; empty on the last leg
+    Bytes token;  // to send; empty on the last leg
     bool complete = false;
   };
   // bindings: null when the application gave none.
@@ -93,8 +96,8 @@ class Acceptor {
 
   // A half-made or complete context on its way to another process (P17).
   void save(Writer& writer) const;
-  static Result<Acceptor> restore(Reader& reader, std::shared_ptr<const AcceptorSetup> setup, Clock& clock,
-                                  Random& random);
+  static Result<Acceptor> restore(Reader& reader, std::shared_ptr<const AcceptorSetup> setup,
+                                  Clock& clock, Random& random);
 
  private:
   struct ExpectNegotiate {};
@@ -113,10 +116,12 @@ class Acceptor {
   struct Claim;
 
   Result<Step> on_negotiate(ByteView token);
-  Result<Step> on_authenticate(const ExpectAuthenticate& state, ByteView token, const crypto::ChannelBindings* bindings);
+  Result<Step> on_authenticate(const ExpectAuthenticate& state, ByteView token,
+                               const crypto::ChannelBindings* bindings);
   Result<Claim> read_claim(const ExpectAuthenticate& state, ByteView token);
   Result<void> read_client_challenge(const ExpectAuthenticate& state, Claim& claim);
-  Result<crypto::ExportedSessionKey> exported_key(const ExpectAuthenticate& state, const Claim& claim,
+  Result<crypto::ExportedSessionKey> exported_key(const ExpectAuthenticate& state,
+                                                  const Claim& claim,
                                                   const LogonResult& logon) const;
   Result<void> verify_mic(const ExpectAuthenticate& state, ByteView token, const Claim& claim,
                           const crypto::ExportedSessionKey& key);

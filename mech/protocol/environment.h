@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Time and chance, as arguments: the vectors of [MS-NLMP] 4.2 run through the real state machines with fixed ones.
+// Time and chance, as arguments: the vectors of [MS-NLMP] 4.2 run through the real state machines
+// with fixed ones.
 #pragma once
 
 #include <cstdint>

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 // The initiator's half of NTLM ([MS-NLMP] 3.1.5) as a state machine without I/O.
 //
-//   state            token       checks                                              next             section
-//   Start            none        -                                                   ExpectChallenge  3.1.5.1.1
-//   ExpectChallenge  CHALLENGE   structure, flags that the caller requires           Established      3.1.5.1.2
-//   Established      any         none: an error                                      Failed
-//   Failed           any         none: kDeadContext                                  Failed
+//   state            token       checks                                              next section
+//   Start            none        - ExpectChallenge  3.1.5.1.1 ExpectChallenge  CHALLENGE structure,
+//   flags that the caller requires           Established      3.1.5.1.2 Established      any none:
+//   an error                                      Failed Failed           any         none:
+//   kDeadContext                                  Failed
 //
-// Never refuses because of an MsvAvTargetName in CHALLENGE. Sends a MIC whenever CHALLENGE has a timestamp.
+// Never refuses because of an MsvAvTargetName in CHALLENGE. Sends a MIC whenever CHALLENGE has a
+// timestamp.
 #pragma once
 
 #include <memory>
@@ -21,22 +22,24 @@
 namespace ntlm::protocol {
 
 struct InitiatorRequest {
-  bool sign = false;              // INTEG, REPLAY or SEQUENCE was asked, or implied
+  bool sign = false;  // INTEG, REPLAY or SEQUENCE was asked, or implied
   bool seal = false;
-  bool require_sign = false;      // refuse a server that does not agree
+  bool require_sign = false;  // refuse a server that does not agree
+  bool require_seal = false;
   bool identify = false;
   bool anonymous = false;
   bool untrusted_target = false;  // sets MsvAvFlags bit 4
   bool datagram = false;
-  wire::NegotiateFlags offered = 0;  // replaces the flags to offer when not 0 (GSS_NTLMSSP_NEG_FLAGS_OID)
-  std::string target;             // SPN for MsvAvTargetName; may be empty
-  std::string workstation;        // NetBIOS name of this host; may be empty
+  wire::NegotiateFlags offered =
+      0;                    // replaces the flags to offer when not 0 (GSS_NTLMSSP_NEG_FLAGS_OID)
+  std::string target;       // SPN for MsvAvTargetName; may be empty
+  std::string workstation;  // NetBIOS name of this host; may be empty
 };
 
 class Initiator {
  public:
-  Initiator(Policy policy, std::shared_ptr<const Responder> responder, InitiatorRequest request, Clock& clock,
-            Random& random);
+  Initiator(Policy policy, std::shared_ptr<const Responder> responder, InitiatorRequest request,
+            Clock& clock, Random& random);
 
   struct Step {
     Bytes token;
@@ -49,7 +52,7 @@ class Initiator {
     Session session;
     std::uint64_t since_boot;
     bool mic_sent = false;
-    Bytes target_info;           // the server's AV pairs
+    Bytes target_info;  // the server's AV pairs
     bool bindings_sent = false;
   };
   Established* established() { return std::get_if<Established>(&state_); }
@@ -60,8 +63,9 @@ class Initiator {
 
   // Complete contexts, and half-made ones whose responder is found again by the importer (P17).
   void save(Writer& writer) const;
-  static Result<Initiator> restore(Reader& reader, Policy policy, std::shared_ptr<const Responder> responder,
-                                   Clock& clock, Random& random);
+  static Result<Initiator> restore(Reader& reader, Policy policy,
+                                   std::shared_ptr<const Responder> responder, Clock& clock,
+                                   Random& random);
 
  private:
   struct Start {};
@@ -71,8 +75,21 @@ class Initiator {
   };
   struct Failed {};
 
+  struct Answer;
+  struct Keys {
+    crypto::ExportedSessionKey exported;
+    std::optional<std::array<std::uint8_t, 16>> encrypted;  // with KEY_EXCH
+  };
+
   Result<Step> on_start();
-  Result<Step> on_challenge(const ExpectChallenge& state, ByteView token, const crypto::ChannelBindings* bindings);
+  Result<Step> on_challenge(const ExpectChallenge& state, ByteView token,
+                            const crypto::ChannelBindings* bindings);
+  Result<Answer> read_challenge(const ExpectChallenge& state, ByteView token,
+                                const crypto::ChannelBindings* bindings);
+  Result<void> write_av_pairs(Answer& answer, const crypto::ChannelBindings* bindings) const;
+  Result<Keys> make_keys(const Answer& answer, const ChallengeResponse& response);
+  Result<Step> answer_whole(const ExpectChallenge& state, ByteView token,
+                            const crypto::ChannelBindings* bindings);
 
   Policy policy_;
   std::shared_ptr<const Responder> responder_;

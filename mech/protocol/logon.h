@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The two questions that the state machines put to the world, as interfaces: "is this response right for this
-// account?" (Verifier, answered by the stores) and "what is the response of this account?" (Responder, answered by an
-// initiator credential). And the answer from an NT hash, which text file, database and daemon share.
+// The two questions that the state machines put to the world, as interfaces: "is this response
+// right for this account?" (Verifier, answered by the stores) and "what is the response of this
+// account?" (Responder, answered by an initiator credential). And the answer from an NT hash, which
+// text file, database and daemon share.
 #pragma once
 
 #include <memory>
@@ -16,7 +17,8 @@ namespace ntlm::protocol {
 
 enum class NtlmVersion : std::uint8_t { kV2, kV1, kV1Session /* NTLM2-session: v1 with ESS */ };
 
-// The names of this host that go into CHALLENGE and that a domain controller checks ([MS-NLMP] 2.2.2.1).
+// The names of this host that go into CHALLENGE and that a domain controller checks
+// ([MS-NLMP] 2.2.2.1).
 struct HostNames {
   std::string nb_computer, nb_domain, dns_computer, dns_domain;
 };
@@ -39,14 +41,15 @@ struct LogonRequest {
 
 struct LogonResult {
   crypto::SessionBaseKey session_base_key;
-  std::optional<crypto::LmHash> lm_hash;  // for KXKEY with LM_KEY; NTLMv1 only, where the store has it
+  std::optional<crypto::LmHash>
+      lm_hash;  // for KXKEY with LM_KEY; NTLMv1 only, where the store has it
   Principal principal;
-  const char* store = "";                 // which one answered: a literal, for the audit
+  const char* store = "";  // which one answered: a literal, for the audit
 };
 
-// Answers whether a response is right. R60: only a LogonResult is a yes. Errors: kUnknownAccount (this store does not
-// have it: the chain asks the next), any other kLogon or kSystem code (final). Immutable after construction, shared by
-// threads; must not block without a deadline.
+// Answers whether a response is right. R60: only a LogonResult is a yes. Errors: kUnknownAccount
+// (this store does not have it: the chain asks the next), any other kLogon or kSystem code (final).
+// Immutable after construction, shared by threads; must not block without a deadline.
 class [[nodiscard]] Verifier {
  public:
   virtual ~Verifier() = default;
@@ -60,7 +63,7 @@ struct Account {
   AccountName name;  // as the store spells it; domain may be empty: any
   crypto::NtHash nt_hash;
   std::optional<crypto::LmHash> lm_hash;
-  bool has_hash = true;      // false: an entry without a password ("NO PASSWORD", X…X): never a yes
+  bool has_hash = true;  // false: an entry without a password ("NO PASSWORD", X…X): never a yes
   bool disabled = false;
   bool locked = false;
   bool password_expired = false;
@@ -68,9 +71,9 @@ struct Account {
   std::shared_ptr<const Attributes> attributes;
 };
 
-// Finds accounts. Look-up order for a domain as the peer sent it (all compared without regard to case):
-// (user, domain), then (user, no domain). With an empty domain: (user, our_domain), (user, no domain), then the only
-// entry of that user in whatever domain, if it is the only one.
+// Finds accounts. Look-up order for a domain as the peer sent it (all compared without regard to
+// case): (user, domain), then (user, no domain). With an empty domain: (user, our_domain), (user,
+// no domain), then the only entry of that user in whatever domain, if it is the only one.
 class AccountSource {
  public:
   virtual ~AccountSource() = default;
@@ -79,9 +82,11 @@ class AccountSource {
   virtual const char* kind() const = 0;  // "text", "lmdb"
 };
 
-// Answers from an account's hash, in this order: proof (constant time, as sent, upper-cased, empty domain if policy
-// says so), then the account's state (R49), then policy lists. Every failure of these is one status outside.
-Result<LogonResult> verify_with_hash(const LogonRequest& request, Account account, const char* store);
+// Answers from an account's hash, in this order: proof (constant time, as sent, upper-cased, empty
+// domain if policy says so), then the account's state (R49), then policy lists. Every failure of
+// these is one status outside.
+Result<LogonResult> verify_with_hash(const LogonRequest& request, Account account,
+                                     const char* store);
 
 // The same work for an account that is not there: a decoy hash, so that time tells nothing (P11).
 Error refuse_unknown(const LogonRequest& request);
@@ -100,11 +105,11 @@ class HashVerifier final : public Verifier {
 struct Challenge {
   const crypto::ServerChallenge& server_challenge;
   bool ess;
-  std::uint64_t timestamp;                     // for the client challenge structure
+  std::uint64_t timestamp;  // for the client challenge structure
   const crypto::ClientChallenge& client_challenge;
-  ByteView av_pairs;                           // as they shall stand in the response, EOL included
-  bool v2;                                     // NTLMv2, else v1 or NTLM2-session by ess
-  bool server_sent_timestamp;                  // then the LM response is Z(24) ([MS-NLMP] 3.1.5.1.2)
+  ByteView av_pairs;           // as they shall stand in the response, EOL included
+  bool v2;                     // NTLMv2, else v1 or NTLM2-session by ess
+  bool server_sent_timestamp;  // then the LM response is Z(24) ([MS-NLMP] 3.1.5.1.2)
 };
 struct ChallengeResponse {
   Bytes nt_response;
@@ -118,7 +123,8 @@ class Responder {
   virtual const AccountName& account() const = 0;
   virtual bool anonymous() const { return false; }
   virtual Result<ChallengeResponse> respond(const Challenge& challenge) const = 0;
-  // A responder that makes the whole AUTHENTICATE itself (winbind's credential cache): the message and session key.
+  // A responder that makes the whole AUTHENTICATE itself (winbind's credential cache): the message
+  // and session key.
   struct WholeAnswer {
     Bytes authenticate;
     crypto::ExportedSessionKey key;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Who somebody is: the account that a peer claims, the service that is spoken to, and the principal that was proven.
-// Text is UTF-8 without a trailing NUL; nothing here knows GSS-API types.
+// Who somebody is: the account that a peer claims, the service that is spoken to, and the principal
+// that was proven. Text is UTF-8 without a trailing NUL; nothing here knows GSS-API types.
 #pragma once
 
 #include <memory>
@@ -19,9 +19,9 @@ struct AccountName {
   std::string domain;
 };
 
-// "DOM\user", "user@dom" (split at the last @ only when split_upn: an enterprise name keeps it whole), "user".
-// kBadName: empty user, NUL or invalid UTF-8 inside, user over 256 or domain over 255 UTF-16 units, an empty domain
-// before a backslash is allowed.
+// "DOM\user", "user@dom" (split at the last @ only when split_upn: an enterprise name keeps it
+// whole), "user". kBadName: empty user, NUL or invalid UTF-8 inside, user over 256 or domain over
+// 255 UTF-16 units, an empty domain before a backslash is allowed.
 Result<AccountName> parse_account(std::string_view text, bool split_upn = true);
 
 // service@host or service ("host" means any service when it stands alone in a credential).
@@ -29,7 +29,8 @@ struct ServiceName {
   std::string service;
   std::string host;  // may be empty: this host
 };
-// Accepts "svc@host", "svc/host", "svc", each with one trailing NUL in the length. kBadName otherwise.
+// Accepts "svc@host", "svc/host", "svc", each with one trailing NUL in the length. kBadName
+// otherwise.
 Result<ServiceName> parse_service(std::string_view text);
 // The SPN "service/host" of MsvAvTargetName, as the caller wrote it; empty when there is no host.
 std::string spn(const ServiceName& name);
@@ -37,8 +38,8 @@ std::string spn(const ServiceName& name);
 enum class DisplayForm : std::uint8_t { kDomainBackslashUser, kUserAtDomain };
 std::string display(const AccountName& name, DisplayForm form);
 
-// What a store knows of an account beyond its name: (attribute URN of include/gssapi_ntlm.h, UTF-8 value), in order;
-// a repeated name is a multi-valued attribute.
+// What a store knows of an account beyond its name: (attribute URN of include/gssapi_ntlm.h, UTF-8
+// value), in order; a repeated name is a multi-valued attribute.
 using Attributes = std::vector<std::pair<std::string, std::string>>;
 
 // Who was proven. The names are the store's, never the peer's (README decision 6).

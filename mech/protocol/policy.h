@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What is allowed: a value, made once from the configuration and then never changed (security.md section 2).
-// The defaults are the secure ones; profile `compat` and single keys loosen them, `hardened` tightens.
+// What is allowed: a value, made once from the configuration and then never changed (security.md
+// section 2). The defaults are the secure ones; profile `compat` and single keys loosen them,
+// `hardened` tightens.
 #pragma once
 
 #include <cstdint>
@@ -17,28 +18,31 @@ struct Policy {
   enum class Target : std::uint8_t { kOff, kIfPresent, kRequired };
   enum class Receive : std::uint8_t { kAllow, kAudit, kDenyDomain, kDenyAll };
 
-  bool accept_v1 = false;          // min_version = v1: NTLMv1 and NTLM2-session responses are verified too
-  bool initiate_v1 = false;        // initiator_version = v1
-  Bindings channel_bindings = Bindings::kAlways;  // counts only where the application gives bindings
+  bool accept_v1 = false;  // min_version = v1: NTLMv1 and NTLM2-session responses are verified too
+  bool initiate_v1 = false;  // initiator_version = v1
+  Bindings channel_bindings =
+      Bindings::kAlways;  // counts only where the application gives bindings
   Mic require_mic = Mic::kAuto;
   Target target_name = Target::kIfPresent;
-  std::vector<std::string> accepted_targets;      // SPNs; empty: nothing to compare with (kRequired: our own names)
+  std::vector<std::string>
+      accepted_targets;  // SPNs; empty: nothing to compare with (kRequired: our own names)
   bool allow_anonymous = false;
   bool allow_datagram = false;
-  bool require_128 = true;         // and ESS, where SIGN or SEAL is agreed
-  std::uint32_t challenge_max_age = 300;          // seconds from CHALLENGE to AUTHENTICATE
-  std::uint32_t max_lifetime = 36 * 3600;         // seconds between the issued and the peer's timestamp
-  std::uint32_t context_lifetime = 36 * 3600;     // seconds that gss_context_time answers after COMPLETE; 0: no end
+  bool require_128 = true;                 // and ESS, where SIGN or SEAL is agreed
+  std::uint32_t challenge_max_age = 300;   // seconds from CHALLENGE to AUTHENTICATE
+  std::uint32_t max_lifetime = 36 * 3600;  // seconds between the issued and the peer's timestamp
+  std::uint32_t context_lifetime =
+      36 * 3600;  // seconds that gss_context_time answers after COMPLETE; 0: no end
   bool allow_blank_passwords = false;
   bool nil_domain_retry = true;
   Receive receive_ntlm = Receive::kAllow;
-  std::vector<std::string> deny_users;            // upper-cased
-  std::vector<std::string> deny_domains;          // upper-cased
-  std::vector<std::string> allow_domains;         // upper-cased; empty: all
+  std::vector<std::string> deny_users;     // upper-cased
+  std::vector<std::string> deny_domains;   // upper-cased
+  std::vector<std::string> allow_domains;  // upper-cased; empty: all
   bool ntlm_in_fips = false;
-  std::uint32_t lockout_threshold = 10;           // failures in lockout_window; 0: off
-  std::uint32_t lockout_window = 600;             // seconds
-  std::uint32_t lockout_duration = 600;           // seconds
+  std::uint32_t lockout_threshold = 10;  // failures in lockout_window; 0: off
+  std::uint32_t lockout_window = 600;    // seconds
+  std::uint32_t lockout_duration = 600;  // seconds
 
   static Policy hardened();
   static Policy compat();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// From the configuration to the two answers that the protocol needs: the chain of verifiers, and the responder of an
-// initiator without a password of its own.
+// From the configuration to the two answers that the protocol needs: the chain of verifiers, and
+// the responder of an initiator without a password of its own.
 #pragma once
 
 #include <memory>
@@ -13,29 +13,32 @@ namespace ntlm::store {
 
 // Everything that decides which stores are used, so that a change is noticed.
 struct StoreSettings {
-  std::vector<std::string> stores;  // "text:/path", "lmdb:/path", "winbind", "winbind:DOMAIN", "authd", "authd:/path"
-  std::string user_file;            // NTLM_USER_FILE, or the credential store's keyfile: replaces `stores`
+  std::vector<std::string>
+      stores;  // "text:/path", "lmdb:/path", "winbind", "winbind:DOMAIN", "authd", "authd:/path"
+  std::string user_file;  // NTLM_USER_FILE, or the credential store's keyfile: replaces `stores`
 };
 StoreSettings settings_from(const Config& config, std::string_view user_file);
 
-// The chain, in order. Opening is lazy: a store that cannot be read is a kStore error at verify(), with its reason in
-// the system log once, and the chain stops there: never "unknown, ask the next". A spec that cannot be understood is
-// an error sentence here.
-tl::expected<std::shared_ptr<const protocol::Verifier>, std::string> open_verifier(const StoreSettings& settings);
+// The chain, in order. Opening is lazy: a store that cannot be read is a kStore error at verify(),
+// with its reason in the system log once, and the chain stops there: never "unknown, ask the next".
+// A spec that cannot be understood is an error sentence here.
+tl::expected<std::shared_ptr<const protocol::Verifier>, std::string> open_verifier(
+    const StoreSettings& settings);
 
 // The last reason why a store could not be used, for gss_display_status; empty when there is none.
 std::string last_store_fault();
 void record_store_fault(std::string sentence);
 
-// The initiator's default account: the first usable line of the text file (a plaintext password, or a hash), whose
-// user (and domain) match `wanted` where those are given. kNoCredential when there is none.
-Result<std::shared_ptr<const protocol::Responder>> responder_from_file(const std::string& path,
-                                                                       const protocol::AccountName& wanted);
+// The initiator's default account: the first usable line of the text file (a plaintext password, or
+// a hash), whose user (and domain) match `wanted` where those are given. kNoCredential when there
+// is none.
+Result<std::shared_ptr<const protocol::Responder>> responder_from_file(
+    const std::string& path, const protocol::AccountName& wanted);
 // From a password (UTF-8) or a 32-digit hexadecimal NT hash.
-Result<std::shared_ptr<const protocol::Responder>> responder_from_password(protocol::AccountName account,
-                                                                           std::string_view password, bool with_lm);
-Result<std::shared_ptr<const protocol::Responder>> responder_from_nt_hash(protocol::AccountName account,
-                                                                          std::string_view hex);
+Result<std::shared_ptr<const protocol::Responder>> responder_from_password(
+    protocol::AccountName account, std::string_view password, bool with_lm);
+Result<std::shared_ptr<const protocol::Responder>> responder_from_nt_hash(
+    protocol::AccountName account, std::string_view hex);
 std::shared_ptr<const protocol::Responder> anonymous_responder();
 
 }  // namespace ntlm::store

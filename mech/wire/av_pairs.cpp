@@ -66,7 +66,8 @@ Result<TargetInfo> parse_target_info(ByteView bytes) {
       return fail(Errc::kDefectiveMessage, kWhere);
     }
     if (static_cast<AvId>(id) == AvId::kEol) {
-      return reader.remaining() <= kMaxBehindEol ? Result<TargetInfo>(out) : fail(Errc::kDefectiveMessage, kWhere);
+      return reader.remaining() <= kMaxBehindEol ? Result<TargetInfo>(out)
+                                                 : fail(Errc::kDefectiveMessage, kWhere);
     }
     // A second pair of one id would let two readers see two things (CVE-2019-1166).
     const auto end = seen.begin() + static_cast<std::ptrdiff_t>(count);
@@ -105,7 +106,8 @@ Result<ClientChallengeV2> parse_client_challenge(ByteView temp) {
   return out;
 }
 
-Result<Bytes> write_client_challenge(std::uint64_t timestamp, const std::array<std::uint8_t, 8>& client_challenge,
+Result<Bytes> write_client_challenge(std::uint64_t timestamp,
+                                     const std::array<std::uint8_t, 8>& client_challenge,
                                      ByteView av_pairs) {
   Writer writer(32 + av_pairs.size());
   writer.u16(0x0101);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Numbers of [MS-NLMP] 2.2: message types, NEGOTIATE flags (2.2.2.5), AV pair ids and flags (2.2.2.1), sizes.
+// Numbers of [MS-NLMP] 2.2: message types, NEGOTIATE flags (2.2.2.5), AV pair ids and flags
+// (2.2.2.1), sizes.
 #pragma once
 
 #include <cstddef>

@@ -83,14 +83,17 @@ Result<NegotiateMessage> parse_negotiate(ByteView token) {
   TRY_VOID(reader.finish("NEGOTIATE.NegotiateFlags"));
   LowestOffset lowest;
   if ((out.flags & (kDomainSupplied | kWorkstationSupplied)) != 0) {
-    const Field domain = (out.flags & kDomainSupplied) != 0 ? reader.field() : (reader.skip(8), Field{});
-    const Field workstation = (out.flags & kWorkstationSupplied) != 0 ? reader.field() : (reader.skip(8), Field{});
+    const Field domain =
+        (out.flags & kDomainSupplied) != 0 ? reader.field() : (reader.skip(8), Field{});
+    const Field workstation =
+        (out.flags & kWorkstationSupplied) != 0 ? reader.field() : (reader.skip(8), Field{});
     lowest.see(domain);
     lowest.see(workstation);
     out.domain = reader.payload(domain, kNegotiateFields);
     out.workstation = reader.payload(workstation, kNegotiateFields);
   }
-  if ((out.flags & kVersion) != 0 && token.size() >= kNegotiateVersion && lowest.value >= kNegotiateVersion) {
+  if ((out.flags & kVersion) != 0 && token.size() >= kNegotiateVersion &&
+      lowest.value >= kNegotiateVersion) {
     reader.skip(kNegotiateFields - reader.position());
     out.version = reader.take<8>();
   }
@@ -117,7 +120,8 @@ Result<ChallengeMessage> parse_challenge(ByteView token) {
     out.target_info = reader.payload(target_info, kChallengeFields);
   }
   out.target_name = reader.payload(target_name, has_info ? kChallengeFields : kChallengeShort);
-  if ((out.flags & kVersion) != 0 && token.size() >= kChallengeVersion && lowest.value >= kChallengeVersion) {
+  if ((out.flags & kVersion) != 0 && token.size() >= kChallengeVersion &&
+      lowest.value >= kChallengeVersion) {
     reader.skip(kChallengeFields - reader.position());
     out.version = reader.take<8>();
   }
@@ -139,10 +143,12 @@ Result<AuthenticateMessage> parse_authenticate(ByteView token) {
   out.flags = reader.u32();
   TRY_VOID(reader.finish("AUTHENTICATE.Header"));
 
-  // The header ends where the first payload begins (R5): nowhere else than after the flags, VERSION or MIC.
+  // The header ends where the first payload begins (R5): nowhere else than after the flags, VERSION
+  // or MIC.
   const std::size_t header_end = std::min(lowest.value, kAuthenticateMic);
   if (lowest.value > token.size() ||
-      (header_end != kAuthenticateFields && header_end != kAuthenticateVersion && header_end != kAuthenticateMic)) {
+      (header_end != kAuthenticateFields && header_end != kAuthenticateVersion &&
+       header_end != kAuthenticateMic)) {
     return fail(Errc::kDefectiveMessage, "AUTHENTICATE.BufferOffset");
   }
   if (header_end >= kAuthenticateVersion) {
@@ -183,7 +189,8 @@ Result<Bytes> write_negotiate(const NegotiateMessage& message) {
 }
 
 Result<Bytes> write_challenge(const ChallengeMessage& message) {
-  Writer writer(kChallengeVersion + message.target_name.size() + message.target_info.size(), kMaxToken);
+  Writer writer(kChallengeVersion + message.target_name.size() + message.target_info.size(),
+                kMaxToken);
   write_head(writer, MessageType::kChallenge);
   const std::size_t target_name = writer.field();
   writer.u32(message.flags);
@@ -197,9 +204,9 @@ Result<Bytes> write_challenge(const ChallengeMessage& message) {
 }
 
 Result<Bytes> write_authenticate(const AuthenticateMessage& message) {
-  const std::size_t payload = message.lm_response.size() + message.nt_response.size() + message.domain.size() +
-                              message.user.size() + message.workstation.size() +
-                              message.encrypted_session_key.size();
+  const std::size_t payload = message.lm_response.size() + message.nt_response.size() +
+                              message.domain.size() + message.user.size() +
+                              message.workstation.size() + message.encrypted_session_key.size();
   Writer writer(kAuthenticateMic + payload, kMaxToken);
   write_head(writer, MessageType::kAuthenticate);
   const std::size_t lm_response = writer.field();

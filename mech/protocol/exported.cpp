@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: MIT
+// The exported form of both state machines (security.md P17): what gss_export_sec_context carries
+// to another process. Everything is checked on the way back; abi/transfer.cpp authenticates the
+// whole.
+//
+//   both       u8 state (0 first leg due, 1 second leg due, 2 established)
+//   acceptor   options, evidence, then by state: challenge as issued | session, principal, since,
+//   identify initiator  request, then by state: offered flags, NEGOTIATE | session, since, MIC,
+//   target info, bindings
+// Text and byte strings are u32 length and content. Ages are carried as times of day, since hosts
+// boot at other times.
+#include <array>
+#include <string_view>
+
+#include "protocol/acceptor.h"
+#include "protocol/initiator.h"
+
+namespace ntlm::protocol {
+namespace {
+
+constexpr std::size_t kMaxText = 4096;
+constexpr std::size_t kMaxAttributes = 4096;
+constexpr std::uint64_t kTicksPerSecond = 10'000'000;
+// A store's name is a literal; the importer finds its own again.
+constexpr std::array<const char*, 5> kStores{"", "text", "lmdb", "winbind", "authd"};
+
+enum class Leg : std::uint8_t { kFirst, kSecond, kEstablished };
+
+void put(Writer& writer, ByteView bytes) {
+  writer.u32(static_cast<std::uint32_t>(bytes.size()));
+  writer.bytes(bytes);
+}
+
+void put(Writer& writer, std::string_view text) {
+  writer.u32(static_cast<std::uint32_t>(text.size()));
+  for (const char c : text) {
+    writer.u8(static_cast<std::uint8_t>(c));
+  }
+}
+
+Bytes get_bytes(Reader& reader, std::size_t limit) {
+  const std::uint32_t size = reader.u32();
+  if (size > limit) {
+    reader.fail();
+    return {};
+  }
+  const ByteView view = reader.take(size);
+  return {view.begin(), view.end()};
+}
+
+std::string get_text(Reader& reader) {
+  const Bytes bytes = get_bytes(reader, kMaxText);
+  return {bytes.begin(), bytes.end()};
+}
+
+bool get_flag(Reader& reader) {
+  const std::uint8_t value = reader.u8();
+  if (value > 1) {
+    reader.fail();
+  }
+  return value == 1;
+}
+
+template <typename Enum>
+Enum get_enum(Reader& reader, Enum last) {
+  const std::uint8_t value = reader.u8();
+  if (value > static_cast<std::uint8_t>(last)) {
+    reader.fail();
+  }
+  return static_cast<Enum>(value);
+}
+
+Leg get_leg(Reader& reader) { return get_enum(reader, Leg::kEstablished); }
+
+void put(Writer& writer, const Principal& principal) {
+  writer.u8(principal.anonymous ? 1 : 0);
+  put(writer, principal.account.user);
+  put(writer, principal.account.domain);
+  writer.u32(principal.attributes ? static_cast<std::uint32_t>(principal.attributes->size()) : 0);
+  if (principal.attributes) {
+    for (const auto& [name, value] : *principal.attributes) {
+      put(writer, name);
+      put(writer, value);
+    }
+  }
+}
+
+Principal get_principal(Reader& reader) {
+  Principal principal;
+  principal.anonymous = get_flag(reader);
+  principal.account.user = get_text(reader);
+  principal.account.domain = get_text(reader);
+  const std::uint32_t count = reader.u32();
+  if (count > kMaxAttributes) {
+    reader.fail();
+  }
+  auto attributes = std::make_shared<Attributes>();
+  for (std::uint32_t i = 0; i < count && reader.ok(); ++i) {
+    std::string name = get_text(reader);
+    attributes->emplace_back(std::move(name), get_text(reader));
+  }
+  if (!attributes->empty()) {
+    principal.attributes = std::move(attributes);
+  }
+  return principal;
+}
+
+void put(Writer& writer, const Evidence& evidence) {
+  put(writer, evidence.claimed.user);
+  put(writer, evidence.claimed.domain);
+  put(writer, evidence.workstation);
+  put(writer, evidence.target);
+  writer.u8(static_cast<std::uint8_t>(evidence.version));
+  writer.u8(evidence.version_known ? 1 : 0);
+  writer.u32(evidence.flags);
+  writer.u8(static_cast<std::uint8_t>(evidence.mic));
+  writer.u8(static_cast<std::uint8_t>(evidence.bindings));
+  put(writer, std::string_view(evidence.store));
+}
+
+Evidence get_evidence(Reader& reader) {
+  Evidence evidence;
+  evidence.claimed.user = get_text(reader);
+  evidence.claimed.domain = get_text(reader);
+  evidence.workstation = get_text(reader);
+  evidence.target = get_text(reader);
+  evidence.version = get_enum(reader, NtlmVersion::kV1Session);
+  evidence.version_known = get_flag(reader);
+  evidence.flags = reader.u32();
+  evidence.mic = get_enum(reader, MicState::kBad);
+  evidence.bindings = get_enum(reader, BindingsState::kMismatch);
+  const std::string store = get_text(reader);
+  for (const char* known : kStores) {
+    if (store == known) {
+      evidence.store = known;
+    }
+  }
+  return evidence;
+}
+
+// Seconds that have passed since a time of day; none when the clock stands before it.
+std::uint64_t boot_time_of(std::uint64_t filetime, Clock& clock) {
+  const std::uint64_t now = clock.filetime();
+  const std::uint64_t age = now > filetime ? (now - filetime) / kTicksPerSecond : 0;
+  const std::uint64_t boot = clock.boot_seconds();
+  return boot > age ? boot - age : 0;
+}
+
+std::uint64_t filetime_of(std::uint64_t boot_seconds, Clock& clock) {
+  const std::uint64_t now = clock.boot_seconds();
+  return clock.filetime() - (now > boot_seconds ? now - boot_seconds : 0) * kTicksPerSecond;
+}
+
+Result<void> finish(const Reader& reader) {
+  return reader.ok() ? Result<void>() : fail(Errc::kDefectiveExport, "exported context");
+}
+
+}  // namespace
+
+void Acceptor::save(Writer& writer) const {
+  const auto* second = std::get_if<ExpectAuthenticate>(&state_);
+  const Established* done = established();
+  if (failed()) {
+    writer.fail();
+    return;
+  }
+  writer.u8(static_cast<std::uint8_t>(done != nullptr     ? Leg::kEstablished
+                                      : second != nullptr ? Leg::kSecond
+                                                          : Leg::kFirst));
+  for (const bool option : {options_.missing_bindings_pass, options_.any_bindings_pass,
+                            options_.require_sign, options_.require_seal, options_.no_anonymous}) {
+    writer.u8(option ? 1 : 0);
+  }
+  put(writer, evidence_);
+  if (second != nullptr) {
+    writer.bytes(second->server_challenge);
+    writer.u32(second->offered);
+    writer.u64(second->timestamp);
+    put(writer, second->negotiate);
+    put(writer, second->challenge);
+    writer.u32(second->target_info_offset);
+    writer.u32(second->target_info_size);
+  }
+  if (done != nullptr) {
+    done->session.save(writer);
+    put(writer, done->principal);
+    writer.u64(filetime_of(done->since_boot, *clock_));
+    writer.u8(done->identify_only ? 1 : 0);
+  }
+}
+
+Result<Acceptor> Acceptor::restore(Reader& reader, std::shared_ptr<const AcceptorSetup> setup,
+                                   Clock& clock, Random& random) {
+  Acceptor out(std::move(setup), clock, random);
+  const Leg leg = get_leg(reader);
+  AcceptOptions& options = out.options_;
+  for (bool* option : {&options.missing_bindings_pass, &options.any_bindings_pass,
+                       &options.require_sign, &options.require_seal, &options.no_anonymous}) {
+    *option = get_flag(reader);
+  }
+  out.evidence_ = get_evidence(reader);
+  TRY_VOID(finish(reader));
+  if (leg == Leg::kSecond) {
+    ExpectAuthenticate state;
+    state.server_challenge = reader.take<8>();
+    state.offered = reader.u32();
+    state.timestamp = reader.u64();
+    state.issued_boot = boot_time_of(state.timestamp, clock);
+    state.negotiate = get_bytes(reader, wire::kMaxToken);
+    state.challenge = get_bytes(reader, wire::kMaxToken);
+    state.target_info_offset = reader.u32();
+    state.target_info_size = reader.u32();
+    TRY_VOID(finish(reader));
+    if (state.target_info_offset > state.challenge.size() ||
+        state.target_info_size > state.challenge.size() - state.target_info_offset) {
+      return fail(Errc::kDefectiveExport, "exported context");
+    }
+    out.state_ = std::move(state);
+  }
+  if (leg == Leg::kEstablished) {
+    TRY(Session session, Session::restore(reader));
+    Principal principal = get_principal(reader);
+    const std::uint64_t since = boot_time_of(reader.u64(), clock);
+    const bool identify_only = get_flag(reader);
+    TRY_VOID(finish(reader));
+    out.state_.emplace<Established>(
+        Established{std::move(session), std::move(principal), since, identify_only});
+  }
+  return out;
+}
+
+void Initiator::save(Writer& writer) const {
+  const auto* second = std::get_if<ExpectChallenge>(&state_);
+  const Established* done = established();
+  if (failed()) {
+    writer.fail();
+    return;
+  }
+  writer.u8(static_cast<std::uint8_t>(done != nullptr     ? Leg::kEstablished
+                                      : second != nullptr ? Leg::kSecond
+                                                          : Leg::kFirst));
+  for (const bool wish :
+       {request_.sign, request_.seal, request_.require_sign, request_.require_seal,
+        request_.identify, request_.anonymous, request_.untrusted_target, request_.datagram}) {
+    writer.u8(wish ? 1 : 0);
+  }
+  writer.u32(request_.offered);
+  put(writer, request_.target);
+  put(writer, request_.workstation);
+  if (second != nullptr) {
+    put(writer, second->negotiate);
+    writer.u32(second->offered);
+  }
+  if (done != nullptr) {
+    done->session.save(writer);
+    writer.u64(filetime_of(done->since_boot, *clock_));
+    writer.u8(done->mic_sent ? 1 : 0);
+    put(writer, done->target_info);
+    writer.u8(done->bindings_sent ? 1 : 0);
+  }
+}
+
+Result<Initiator> Initiator::restore(Reader& reader, Policy policy,
+                                     std::shared_ptr<const Responder> responder, Clock& clock,
+                                     Random& random) {
+  const Leg leg = get_leg(reader);
+  InitiatorRequest request;
+  for (bool* wish :
+       {&request.sign, &request.seal, &request.require_sign, &request.require_seal,
+        &request.identify, &request.anonymous, &request.untrusted_target, &request.datagram}) {
+    *wish = get_flag(reader);
+  }
+  request.offered = reader.u32();
+  request.target = get_text(reader);
+  request.workstation = get_text(reader);
+  TRY_VOID(finish(reader));
+  if (leg != Leg::kEstablished && responder == nullptr) {
+    return fail(Errc::kNoCredential, "exported context");
+  }
+  Initiator out(std::move(policy), std::move(responder), std::move(request), clock, random);
+  if (leg == Leg::kSecond) {
+    ExpectChallenge state;
+    state.negotiate = get_bytes(reader, wire::kMaxToken);
+    state.offered = reader.u32();
+    TRY_VOID(finish(reader));
+    out.state_ = std::move(state);
+  }
+  if (leg == Leg::kEstablished) {
+    TRY(Session session, Session::restore(reader));
+    const std::uint64_t since = boot_time_of(reader.u64(), clock);
+    const bool mic_sent = get_flag(reader);
+    Bytes target_info = get_bytes(reader, wire::kMaxToken);
+    const bool bindings_sent = get_flag(reader);
+    TRY_VOID(finish(reader));
+    out.state_.emplace<Established>(
+        Established{std::move(session), since, mic_sent, std::move(target_info), bindings_sent});
+  }
+  return out;
+}
+
+}  // namespace ntlm::protocol

@@ -23,6 +23,8 @@ struct AccountName {
 // whole), "user". kBadName: empty user, NUL or invalid UTF-8 inside, user over 256 or domain over
 // 255 UTF-16 units, an empty domain before a backslash is allowed.
 Result<AccountName> parse_account(std::string_view text, bool split_upn = true);
+// The same limits for a name whose parts came separately. kBadName.
+Result<void> check_account(const AccountName& name);
 
 // service@host or service ("host" means any service when it stands alone in a credential).
 struct ServiceName {

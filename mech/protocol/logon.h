@@ -88,6 +88,10 @@ class AccountSource {
 Result<LogonResult> verify_with_hash(const LogonRequest& request, Account account,
                                      const char* store);
 
+// The policy's lists of users and domains, for the account that was proven: every Verifier asks it before it says yes.
+// kAccountRestriction.
+Result<void> check_lists(const Policy& policy, const HostNames& host, const AccountName& account);
+
 // The same work for an account that is not there: a decoy hash, so that time tells nothing (P11).
 Error refuse_unknown(const LogonRequest& request);
 
@@ -141,6 +145,9 @@ class HashResponder final : public Responder {
   Result<ChallengeResponse> respond(const Challenge& challenge) const override;
 
  private:
+  Result<ChallengeResponse> respond_v2(const Challenge& challenge) const;
+  Result<ChallengeResponse> respond_v1(const Challenge& challenge) const;
+
   AccountName account_;
   Bytes user_utf16le_, domain_utf16le_;
   crypto::NtHash hash_;

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: MIT
+#include "protocol/logon.h"
+
+#include <algorithm>
+
+#include "wire/av_pairs.h"
+
+namespace ntlm::protocol {
+namespace {
+
+using crypto::NtHash;
+using crypto::SessionBaseKey;
+
+// [MS-NLMP] 2.2.2.8: NTProofStr, then at least the fixed part of NTLMv2_CLIENT_CHALLENGE and an
+// MsvAvEOL.
+constexpr std::size_t kProofSize = 16;
+constexpr std::size_t kMinResponseV2 = kProofSize + 28 + 4;
+constexpr std::size_t kResponseV1 = 24;
+constexpr const char* kNtResponse = "AUTHENTICATE.NtChallengeResponse";
+
+// MD4 of nothing: the hash of a blank password.
+constexpr std::array<std::uint8_t, 16> kBlankHash = {
+    0x31, 0xd6, 0xcf, 0xe0, 0xd1, 0x6a, 0xe9, 0x31, 0xb7, 0x3c, 0x59, 0xd7, 0xe0, 0xc0, 0x89, 0xc0};
+
+// The outcome of a proof: the key counts only when `right`.
+struct Proof {
+  bool right = false;
+  SessionBaseKey key;
+};
+
+void prove_v2_under(const LogonRequest& request, const NtHash& hash, ByteView domain,
+                    Proof* proof) {
+  const ByteView temp = request.nt_response.subspan(kProofSize);
+  const auto response_key = crypto::ntowf_v2(hash, request.user_utf16le, domain);
+  const auto expected = crypto::nt_proof_str(response_key, request.server_challenge, temp);
+  if (equal_ct(expected, request.nt_response.first(kProofSize)) && !proof->right) {
+    proof->right = true;
+    proof->key = crypto::session_base_key_v2(response_key, expected);
+  }
+}
+
+// [MS-NLMP] 3.3.2, under the domain as sent, then upper-cased, then none: which of them are tried
+// depends on the peer's message alone, and all are tried unless one is right.
+Proof prove_v2(const LogonRequest& request, const NtHash& hash) {
+  Proof proof;
+  const ByteView domain = request.domain_utf16le;
+  prove_v2_under(request, hash, domain, &proof);
+  if (proof.right || domain.empty()) {
+    return proof;
+  }
+  Bytes upper(domain.begin(), domain.end());
+  upper_utf16le(upper);
+  if (!std::equal(upper.begin(), upper.end(), domain.begin())) {
+    prove_v2_under(request, hash, upper, &proof);
+  }
+  if (request.policy.nil_domain_retry) {
+    prove_v2_under(request, hash, {}, &proof);
+  }
+  return proof;
+}
+
+// [MS-NLMP] 3.3.1, the NT response only: what stands in the LM field proves nothing (R24), it only
+// brings the client challenge of NTLM2-session.
+Proof prove_v1(const LogonRequest& request, const NtHash& hash) {
+  std::array<std::uint8_t, 8> challenge = request.server_challenge;
+  if (request.version == NtlmVersion::kV1Session) {
+    crypto::ClientChallenge client{};
+    std::copy_n(request.lm_response.begin(), client.size(), client.begin());
+    challenge = crypto::session_challenge(request.server_challenge, client);
+  }
+  const auto expected = crypto::desl(hash.expose(), challenge);
+  if (!equal_ct(expected, request.nt_response)) {
+    return {};
+  }
+  return {true, crypto::session_base_key_v1(hash)};
+}
+
+// The acceptor has checked all of this; a caller that has not must not reach a comparison of fewer
+// bytes.
+Result<void> check_shape(const LogonRequest& request) {
+  if (request.version == NtlmVersion::kV2) {
+    return request.nt_response.size() < kMinResponseV2 ? fail(Errc::kDefectiveMessage, kNtResponse)
+                                                       : Result<void>{};
+  }
+  if (!request.policy.accept_v1) {
+    return fail(Errc::kVersionRefused, kNtResponse);
+  }
+  if (request.nt_response.size() != kResponseV1) {
+    return fail(Errc::kDefectiveMessage, kNtResponse);
+  }
+  if (request.version == NtlmVersion::kV1Session && request.lm_response.size() != kResponseV1) {
+    return fail(Errc::kDefectiveMessage, "AUTHENTICATE.LmChallengeResponse");
+  }
+  return {};
+}
+
+Proof prove(const LogonRequest& request, const NtHash& hash) {
+  return request.version == NtlmVersion::kV2 ? prove_v2(request, hash) : prove_v1(request, hash);
+}
+
+Result<void> check_state(const Account& account, const Policy& policy) {
+  if (account.disabled) {
+    return fail(Errc::kAccountDisabled, "account");
+  }
+  if (account.locked) {
+    return fail(Errc::kAccountLocked, "account");
+  }
+  if (account.password_expired) {
+    return fail(Errc::kPasswordExpired, "account");
+  }
+  if (account.trust_account) {
+    return fail(Errc::kTrustAccount, "account");
+  }
+  if (!policy.allow_blank_passwords && equal_ct(account.nt_hash.expose(), kBlankHash)) {
+    return fail(Errc::kAccountRestriction, "policy.allow_blank_passwords");
+  }
+  return {};
+}
+
+bool contains(const std::vector<std::string>& upper_list, const std::string& upper) {
+  return std::find(upper_list.begin(), upper_list.end(), upper) != upper_list.end();
+}
+
+// The key of the decoy hashes. It never leaves the process, so nobody can make a response that a
+// decoy proves.
+ByteView process_secret() {
+  static const std::array<std::uint8_t, 32> secret = [] {
+    std::array<std::uint8_t, 32> bytes{};
+    crypto::random_bytes(bytes);
+    return bytes;
+  }();
+  return secret;
+}
+
+ByteView bytes_of(std::string_view text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+}  // namespace
+
+Result<void> check_lists(const Policy& policy, const HostNames& host, const AccountName& account) {
+  const bool local =
+      account.domain.empty() || equal_ignoring_case(account.domain, host.nb_computer);
+  if (policy.receive_ntlm == Policy::Receive::kDenyDomain && !local) {
+    return fail(Errc::kAccountRestriction, "policy.receive_ntlm");
+  }
+  if (!policy.deny_users.empty() && contains(policy.deny_users, upper_utf8(account.user))) {
+    return fail(Errc::kAccountRestriction, "policy.deny_users");
+  }
+  if (policy.deny_domains.empty() && policy.allow_domains.empty()) {
+    return {};
+  }
+  // An account without a domain belongs to this host.
+  const std::string domain = upper_utf8(account.domain.empty() ? host.nb_domain : account.domain);
+  if (contains(policy.deny_domains, domain)) {
+    return fail(Errc::kAccountRestriction, "policy.deny_domains");
+  }
+  if (!policy.allow_domains.empty() && !contains(policy.allow_domains, domain)) {
+    return fail(Errc::kAccountRestriction, "policy.allow_domains");
+  }
+  return {};
+}
+
+Result<LogonResult> verify_with_hash(const LogonRequest& request, Account account,
+                                     const char* store) {
+  TRY_VOID(check_shape(request));
+  Proof proof = prove(request, account.nt_hash);
+  if (!proof.right || !account.has_hash) {
+    return fail(Errc::kLogonDenied, kNtResponse);
+  }
+  TRY_VOID(check_state(account, request.policy));
+  TRY_VOID(check_lists(request.policy, request.host, account.name));
+
+  LogonResult result;
+  result.session_base_key = std::move(proof.key);
+  if (request.version != NtlmVersion::kV2) {
+    result.lm_hash = std::move(account.lm_hash);
+  }
+  result.principal.account = std::move(account.name);
+  result.principal.attributes = std::move(account.attributes);
+  result.store = store;
+  return result;
+}
+
+Error refuse_unknown(const LogonRequest& request) {
+  if (const auto shape = check_shape(request); !shape) {
+    return shape.error();
+  }
+  const std::string user = upper_utf8(request.account.user);
+  const std::string domain = upper_utf8(request.account.domain);
+  const std::array<std::uint8_t, 1> separator = {0};
+  auto decoy = crypto::hmac_sha256(process_secret(), {bytes_of(user), separator, bytes_of(domain)});
+  const NtHash hash(std::span<const std::uint8_t>(decoy).first<16>());
+  wipe(decoy.data(), decoy.size());
+  (void)prove(request, hash);
+  return {Errc::kUnknownAccount, kNtResponse};
+}
+
+Result<LogonResult> HashVerifier::verify(const LogonRequest& request) const {
+  auto account = source_->find(request.account, request.host.nb_domain);
+  if (account) {
+    return verify_with_hash(request, std::move(*account), source_->kind());
+  }
+  if (account.error().code == Errc::kUnknownAccount) {
+    return tl::unexpected<Error>(refuse_unknown(request));
+  }
+  return tl::unexpected<Error>(account.error());
+}
+
+Result<Responder::WholeAnswer> Responder::answer(ByteView, ByteView) const {
+  return fail(Errc::kInternal, "Responder.answer");
+}
+
+HashResponder::HashResponder(AccountName account, crypto::NtHash hash,
+                             std::optional<crypto::LmHash> lm_hash)
+    : account_(std::move(account)), hash_(std::move(hash)), lm_hash_(std::move(lm_hash)) {
+  user_utf16le_ = utf16le_from_utf8(account_.user).value_or(Bytes{});
+  domain_utf16le_ = utf16le_from_utf8(account_.domain).value_or(Bytes{});
+}
+
+Result<ChallengeResponse> HashResponder::respond(const Challenge& challenge) const {
+  if (user_utf16le_.empty()) {
+    return fail(Errc::kBadName, "credential.account");
+  }
+  return challenge.v2 ? respond_v2(challenge) : respond_v1(challenge);
+}
+
+// [MS-NLMP] 3.3.2
+Result<ChallengeResponse> HashResponder::respond_v2(const Challenge& challenge) const {
+  TRY(const Bytes temp, wire::write_client_challenge(
+                            challenge.timestamp, challenge.client_challenge, challenge.av_pairs));
+  const auto key = crypto::ntowf_v2(hash_, user_utf16le_, domain_utf16le_);
+  const auto proof = crypto::nt_proof_str(key, challenge.server_challenge, temp);
+
+  ChallengeResponse response;
+  response.nt_response.reserve(proof.size() + temp.size());
+  response.nt_response.assign(proof.begin(), proof.end());
+  response.nt_response.insert(response.nt_response.end(), temp.begin(), temp.end());
+  // [MS-NLMP] 3.1.5.1.2: no LMv2 response beside a timestamp of the server.
+  crypto::Response24 lm{};
+  if (!challenge.server_sent_timestamp) {
+    lm = crypto::lm_response_v2(key, challenge.server_challenge, challenge.client_challenge);
+  }
+  response.lm_response.assign(lm.begin(), lm.end());
+  response.session_base_key = crypto::session_base_key_v2(key, proof);
+  return response;
+}
+
+// [MS-NLMP] 3.3.1
+Result<ChallengeResponse> HashResponder::respond_v1(const Challenge& challenge) const {
+  crypto::Response24 nt{};
+  crypto::Response24 lm{};
+  if (challenge.ess) {
+    nt = crypto::desl(hash_.expose(), crypto::session_challenge(challenge.server_challenge,
+                                                                challenge.client_challenge));
+    std::copy(challenge.client_challenge.begin(), challenge.client_challenge.end(), lm.begin());
+  } else {
+    nt = crypto::desl(hash_.expose(), challenge.server_challenge);
+    // LmCompatibilityLevel 2 (NoLMResponseNTLMv1) repeats the NT response where 0 and 1 answer from
+    // the LM hash.
+    lm = lm_hash_ ? crypto::desl(lm_hash_->expose(), challenge.server_challenge) : nt;
+  }
+  ChallengeResponse response;
+  response.nt_response.assign(nt.begin(), nt.end());
+  response.lm_response.assign(lm.begin(), lm.end());
+  response.session_base_key = crypto::session_base_key_v1(hash_);
+  if (lm_hash_) {
+    response.lm_hash = lm_hash_->clone();
+  }
+  return response;
+}
+
+}  // namespace ntlm::protocol

@@ -7,7 +7,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,50 +18,55 @@ namespace ntlm {
 struct ConfigKey {
   enum class Kind : std::uint8_t {
     kText,
-    kList /* may be repeated; blanks separate words unless path_like */,
-    kLines,
-    kFlag,
-    kNumber,
-    kChoice,
-    kPath
+    kPath,    // absolute, without blanks
+    kFlag,    // yes, no, true, false
+    kNumber,  // decimal, within `choices`
+    kChoice,  // one of `choices`
+    kWords,   // words separated by blanks, each one of `choices` if there are; may be repeated
+    kLines,   // one value a line; may be repeated
   };
   const char* section;
   const char* name;
   Kind kind;
-  const char* default_value;  // as it would be written
-  const char* choices;        // kChoice: "a|b|c"; kNumber: "min..max"
+  const char* default_value;  // as it would be written; empty: nothing
+  const char* choices;        // "a|b|c", or "min..max" of a number
   const char* summary;        // one sentence
 };
 
 class Config {
  public:
-  // Every key at its default.
-  Config();
-  // A missing file is an error here; the caller decides whether it may be missing. The message is
+  // Every key at its default, or as a profile ("default", "hardened", "compat") sets it; an unknown
+  // profile sets nothing.
+  explicit Config(std::string_view profile = "default");
+  // A missing file is an error here; the caller decides whether it may be missing. The file, and
+  // each file that it includes, must be trusted (trusted_file.h, kConfiguration). The message is
   // complete:
   // "/etc/gss/ntlm.conf: [policy] require_mic: 'maybe' is none of auto, yes, no".
   static tl::expected<Config, std::string> load(const std::string& path);
 
   static std::span<const ConfigKey> keys();
 
-  // Asking for a key that is not in the table is a programming error (aborts in debug builds, empty
-  // otherwise).
+  // Made for being read once, when something is set up: a look-up walks the table. Asking for a key
+  // that is not in the table is a programming error (aborts in debug builds, empty otherwise).
   std::string_view text(std::string_view section, std::string_view key) const;
   bool flag(std::string_view section, std::string_view key) const;
   std::uint32_t number(std::string_view section, std::string_view key) const;
   const std::vector<std::string>& list(std::string_view section, std::string_view key) const;
+  // Whether the file has it.
   bool is_set(std::string_view section, std::string_view key) const;
   // "default", "profile hardened", or the file's path.
   std::string source(std::string_view section, std::string_view key) const;
   const std::string& path() const { return path_; }  // empty: no file
 
  private:
+  enum class Source : std::uint8_t { kDefault, kProfile, kFile };
   struct Value {
     std::vector<std::string> values;
-    bool set = false;
+    Source source = Source::kDefault;
   };
   const Value& at(std::string_view section, std::string_view key) const;
-  std::map<std::string, Value, std::less<>> values_;  // "section/key"
+
+  std::vector<Value> values_;  // in the order of keys()
   std::string path_;
 };
 

@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: MIT
+#include "base/config.h"
+
+#include <krb5.h>
+#include <profile.h>
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <charconv>
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include "base/text.h"
+#include "base/trusted_file.h"
+
+namespace ntlm {
+namespace {
+
+using Kind = ConfigKey::Kind;
+using Refusal = tl::unexpected<std::string>;
+
+constexpr ConfigKey kKeys[] = {
+#include "base/config_keys.inc"
+};
+
+struct ProfileValue {
+  std::string_view profile, section, key, value;
+};
+// What a profile changes. None opens NTLMv1, anonymous, datagram or blank passwords: those need
+// their own key.
+constexpr ProfileValue kProfileValues[] = {
+    {"hardened", "policy", "require_mic", "yes"},
+    {"hardened", "policy", "target_name", "required"},
+    {"hardened", "policy", "challenge_max_age", "60"},
+    {"compat", "policy", "channel_bindings", "when-supported"},
+    {"compat", "policy", "target_name", "off"},
+};
+
+// Calls `each` for the parts of text between separators, empty ones left out.
+template <typename Function>
+void split(std::string_view text, std::string_view separators, Function each) {
+  for (std::size_t start = text.find_first_not_of(separators); start != std::string_view::npos;) {
+    const std::size_t end = std::min(text.find_first_of(separators, start), text.size());
+    each(text.substr(start, end - start));
+    start = text.find_first_not_of(separators, end);
+  }
+}
+
+std::optional<std::size_t> index_of(std::string_view section, std::string_view name) {
+  const auto* key = std::find_if(std::begin(kKeys), std::end(kKeys), [&](const ConfigKey& k) {
+    return section == k.section && name == k.name;
+  });
+  if (key == std::end(kKeys)) {
+    return std::nullopt;
+  }
+  return static_cast<std::size_t>(key - std::begin(kKeys));
+}
+
+std::optional<std::uint32_t> decimal(std::string_view text) {
+  std::uint32_t value = 0;
+  const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (fault != std::errc() || end != text.data() + text.size()) {
+    return std::nullopt;
+  }
+  return value;
+}
+
+// What is wrong with a value, as the end of a sentence that begins with the value; empty when it is
+// good.
+std::string number_fault(std::string_view choices, std::string_view value) {
+  const std::size_t dots = choices.find("..");
+  const auto number = decimal(value);
+  if (number && *number >= decimal(choices.substr(0, dots)) &&
+      *number <= decimal(choices.substr(dots + 2))) {
+    return {};
+  }
+  return "is not a number from " + std::string(choices.substr(0, dots)) + " to " +
+         std::string(choices.substr(dots + 2));
+}
+
+std::string choice_fault(std::string_view choices, std::string_view value) {
+  bool found = false;
+  std::string all;
+  split(choices, "|", [&](std::string_view choice) {
+    found = found || choice == value;
+    all += (all.empty() ? "" : ", ") + std::string(choice);
+  });
+  return found ? std::string() : "is none of " + all;
+}
+
+std::string value_fault(const ConfigKey& key, std::string_view value) {
+  if (std::any_of(value.begin(), value.end(), [](char c) { return c >= 0 && c < ' '; }) ||
+      !utf16le_from_utf8(value)) {
+    return "holds a control character or is not UTF-8";
+  }
+  if (value.find(" #") != value.npos || value.find(" ;") != value.npos) {
+    return "seems to end in a comment; a comment needs a line of its own";
+  }
+  if (value.empty()) {
+    const bool may_be_empty = *key.default_value == '\0';
+    return may_be_empty ? std::string() : "is empty";
+  }
+  switch (key.kind) {
+    case Kind::kNumber:
+      return number_fault(key.choices, value);
+    case Kind::kChoice:
+      return choice_fault(key.choices, value);
+    case Kind::kFlag:
+      return choice_fault("yes|no|true|false", value);
+    case Kind::kWords:
+      return *key.choices == '\0' ? std::string() : choice_fault(key.choices, value);
+    case Kind::kPath:
+      if (value[0] != '/' || value.find_first_of(" \t") != value.npos) {
+        return "is not an absolute path without blanks";
+      }
+      return {};
+    case Kind::kText:
+    case Kind::kLines:
+      break;
+  }
+  return {};
+}
+
+// ---- The text of the file and of those that it includes, before the profile library reads them:
+// it neither says
+// ---- which line it does not like nor which files it opened.
+
+constexpr std::size_t kMaxFile = 1u << 20;
+constexpr std::size_t kMaxLine = 1000;
+constexpr int kMaxDepth = 8;
+
+tl::expected<void, std::string> check_file(const std::string& path, int depth);
+
+bool included_by_directory(const std::string& name) {
+  // As the library chooses: names of letters, digits, - and _, and names that end in .conf.
+  if (name.empty() || name[0] == '.') {
+    return false;
+  }
+  return name.ends_with(".conf") || std::all_of(name.begin(), name.end(), [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                  c == '-' || c == '_';
+         });
+}
+
+tl::expected<void, std::string> check_directory(const std::string& path, int depth) {
+  std::error_code fault;
+  for (std::filesystem::directory_iterator entry(path, fault), end; !fault && entry != end;
+       entry.increment(fault)) {
+    const std::string name = entry->path().filename().string();
+    if (!included_by_directory(name)) {
+      continue;
+    }
+    if (auto sound = check_file(path + "/" + name, depth); !sound) {
+      return sound;
+    }
+  }
+  if (fault) {
+    return Refusal(path + ": " + fault.message());
+  }
+  return {};
+}
+
+std::string_view trimmed(std::string_view line) {
+  constexpr std::string_view kBlank = " \t\r";
+  const std::size_t start = line.find_first_not_of(kBlank);
+  return start == line.npos ? std::string_view()
+                            : line.substr(start, line.find_last_not_of(kBlank) - start + 1);
+}
+
+// A line of a file: a comment, a section, or a relation within one. What is wrong with it, or
+// empty.
+std::string line_fault(std::string_view line, bool& in_section) {
+  if (line.empty() || line[0] == '#' || line[0] == ';') {
+    return {};
+  }
+  if (line[0] == '[') {
+    in_section = true;
+    return line.back() == ']' ? std::string() : "a section is written [name]";
+  }
+  const std::size_t equals = line.find('=');
+  if (equals == 0 || equals == line.npos) {
+    return "neither a [section] nor 'key = value'";
+  }
+  const std::string_view value = trimmed(line.substr(equals + 1));
+  if (value.empty()) {
+    return "no value; write \"\" for an empty one";
+  }
+  if (value[0] == '{') {
+    return "no key takes a group in braces";
+  }
+  return in_section ? std::string() : "stands before the first [section]";
+}
+
+tl::expected<void, std::string> check_text(const std::string& path, std::string_view text,
+                                           int depth) {
+  bool in_section = false;
+  for (std::size_t number = 1; !text.empty(); ++number) {
+    const std::size_t size = std::min(text.find('\n'), text.size());
+    const std::string_view raw = text.substr(0, size);
+    const std::string_view line = trimmed(raw);
+    text.remove_prefix(std::min(size + 1, text.size()));
+    const auto refuse = [&](const std::string& why) {
+      return Refusal(path + ": line " + std::to_string(number) + ": " + why);
+    };
+    if (raw.size() > kMaxLine || raw.find('\0') != raw.npos) {
+      return refuse("longer than " + std::to_string(kMaxLine) + " bytes, or with a zero byte");
+    }
+    const bool directory = raw.starts_with("includedir ") || raw.starts_with("includedir\t");
+    if (directory || raw.starts_with("include ") || raw.starts_with("include\t")) {
+      const std::string target(trimmed(raw.substr(directory ? 11 : 8)));
+      if (target.empty() || target[0] != '/') {
+        return refuse("an included file needs an absolute path");
+      }
+      auto sound = directory ? check_directory(target, depth + 1) : check_file(target, depth + 1);
+      if (!sound) {
+        return sound;
+      }
+      continue;
+    }
+    if (const std::string fault = line_fault(line, in_section); !fault.empty()) {
+      return refuse(fault);
+    }
+  }
+  return {};
+}
+
+tl::expected<void, std::string> check_file(const std::string& path, int depth) {
+  if (depth > kMaxDepth) {
+    return Refusal(path + ": included more than " + std::to_string(kMaxDepth) + " levels deep");
+  }
+  const auto file = open_trusted(path, Trust::kConfiguration);
+  if (!file) {
+    return Refusal(file.error());
+  }
+  const auto text = read_trusted(*file, kMaxFile);
+  if (!text) {
+    return Refusal(path + ": " + text.error());
+  }
+  const auto* start = static_cast<const char*>(static_cast<const void*>(text->data()));
+  return check_text(path, {start, text->size()}, depth);
+}
+
+// ---- The profile library
+
+struct Relation {
+  std::string section, key, value;
+};
+
+using Profile = std::unique_ptr<_profile_t, decltype(&profile_release)>;
+
+std::string library_text(long code) {
+  const char* text = krb5_get_error_message(nullptr, static_cast<krb5_error_code>(code));
+  std::string out = text;
+  krb5_free_error_message(nullptr, text);
+  return out;
+}
+
+// What stands below a section (or at the top when it is empty), in order: (name, value).
+tl::expected<std::vector<Relation>, long> relations(profile_t profile, const std::string& section) {
+  const std::array<const char*, 2> names{section.empty() ? nullptr : section.c_str(), nullptr};
+  void* iterator = nullptr;
+  std::vector<Relation> out;
+  long code = profile_iterator_create(profile, names.data(), PROFILE_ITER_LIST_SECTION, &iterator);
+  while (code == 0) {
+    char* name = nullptr;
+    char* value = nullptr;
+    code = profile_iterator(&iterator, &name, &value);
+    if (code != 0 || name == nullptr) {
+      break;
+    }
+    out.push_back({section, name, value == nullptr ? "" : value});
+    profile_release_string(name);
+    profile_release_string(value);
+  }
+  profile_iterator_free(&iterator);
+  if (code != 0) {
+    return tl::unexpected<long>(code);
+  }
+  return out;
+}
+
+tl::expected<std::vector<Relation>, std::string> read_profile(const std::string& path) {
+  std::array<const char*, 2> files{path.c_str(), nullptr};
+  profile_t raw = nullptr;
+  if (const long code = profile_init(files.data(), &raw); code != 0) {
+    return Refusal(path + ": " + library_text(code));
+  }
+  const Profile profile(raw, &profile_release);
+  std::vector<Relation> out;
+  auto sections = relations(raw, "");
+  for (std::size_t i = 0; sections && i < sections->size(); ++i) {
+    const std::string& section = (*sections)[i].key;
+    if (std::none_of(std::begin(kKeys), std::end(kKeys),
+                     [&](const ConfigKey& key) { return section == key.section; })) {
+      return Refusal(path + ": [" + section + "] is no section of this file");
+    }
+    auto found = relations(raw, section);
+    if (!found) {
+      return Refusal(path + ": " + library_text(found.error()));
+    }
+    std::move(found->begin(), found->end(), std::back_inserter(out));
+  }
+  if (!sections) {
+    return Refusal(path + ": " + library_text(sections.error()));
+  }
+  return out;
+}
+
+}  // namespace
+
+std::span<const ConfigKey> Config::keys() { return kKeys; }
+
+Config::Config(std::string_view profile) : values_(std::size(kKeys)) {
+  for (std::size_t i = 0; i < values_.size(); ++i) {
+    const std::string_view value = kKeys[i].default_value;
+    const auto add = [&](std::string_view word) { values_[i].values.emplace_back(word); };
+    split(value, kKeys[i].kind == Kind::kWords ? " \t" : "\n", add);
+  }
+  for (const ProfileValue& value : kProfileValues) {
+    if (value.profile == profile) {
+      const auto index = index_of(value.section, value.key);
+      assert(index);
+      values_[*index] = {{std::string(value.value)}, Source::kProfile};
+    }
+  }
+  const std::size_t own = index_of("policy", "profile").value();
+  values_[own].values = {std::string(profile)};
+}
+
+tl::expected<Config, std::string> Config::load(const std::string& path) {
+  if (auto sound = check_file(path, 0); !sound) {
+    return Refusal(sound.error());
+  }
+  const auto relations = read_profile(path);
+  if (!relations) {
+    return Refusal(relations.error());
+  }
+  const auto chosen = std::find_if(relations->begin(), relations->end(), [](const Relation& r) {
+    return r.section == "policy" && r.key == "profile";
+  });
+  Config config(chosen == relations->end() ? "default" : std::string_view(chosen->value));
+  config.path_ = path;
+  for (const Relation& relation : *relations) {
+    const auto refuse = [&](const std::string& why) {
+      return Refusal(path + ": [" + relation.section + "] " + relation.key + why);
+    };
+    const auto index = index_of(relation.section, relation.key);
+    if (!index) {
+      return refuse(" is no key of this section");
+    }
+    const ConfigKey& key = kKeys[*index];
+    Value& value = config.values_[*index];
+    const bool first = value.source != Source::kFile;
+    if (first) {
+      value = {{}, Source::kFile};
+    } else if (key.kind != Kind::kWords && key.kind != Kind::kLines) {
+      return refuse(": given twice, '" + value.values.front() + "' and '" + relation.value + "'");
+    }
+    std::string fault;
+    std::string_view wrong;
+    const auto add = [&](std::string_view word) {
+      if (fault.empty() && !(fault = value_fault(key, word)).empty()) {
+        wrong = word;
+      }
+      value.values.emplace_back(word);
+    };
+    if (key.kind == Kind::kWords) {
+      split(relation.value, " \t", add);
+    } else {
+      add(relation.value);
+    }
+    if (!fault.empty()) {
+      return refuse(": '" + std::string(wrong) + "' " + fault);
+    }
+  }
+  return config;
+}
+
+const Config::Value& Config::at(std::string_view section, std::string_view key) const {
+  static const Value kNothing;
+  const auto index = index_of(section, key);
+  assert(index);
+  return index ? values_[*index] : kNothing;
+}
+
+std::string_view Config::text(std::string_view section, std::string_view key) const {
+  const Value& value = at(section, key);
+  return value.values.empty() ? std::string_view() : std::string_view(value.values.front());
+}
+
+bool Config::flag(std::string_view section, std::string_view key) const {
+  const std::string_view value = text(section, key);
+  return value == "yes" || value == "true";
+}
+
+std::uint32_t Config::number(std::string_view section, std::string_view key) const {
+  return decimal(text(section, key)).value_or(0);
+}
+
+const std::vector<std::string>& Config::list(std::string_view section, std::string_view key) const {
+  return at(section, key).values;
+}
+
+bool Config::is_set(std::string_view section, std::string_view key) const {
+  return at(section, key).source == Source::kFile;
+}
+
+std::string Config::source(std::string_view section, std::string_view key) const {
+  switch (at(section, key).source) {
+    case Source::kDefault:
+      return "default";
+    case Source::kProfile:
+      return "profile " + std::string(text("policy", "profile"));
+    case Source::kFile:
+      break;
+  }
+  return path_;
+}
+
+}  // namespace ntlm

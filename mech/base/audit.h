@@ -10,6 +10,8 @@
 
 namespace ntlm {
 
+class Config;
+
 struct AuditEvent {
   const char* event = "accept";  // accept, policy-loosened, configuration-refused
   bool success = false;
@@ -27,19 +29,26 @@ struct AuditEvent {
   int key_bits = 0;
   const char* store = "";
   std::uint64_t duration_us = 0;
+  std::uint64_t unreported = 0;  // set by audit(): records before this one that were not written
 };
 
-// What one record looks like: a single line, no newline, at most 2 KiB.
+// What one record looks like: a JSON object on a single line, ASCII, no newline, at most 4 KiB.
+// Fields that are empty or zero are left out.
 std::string audit_line(const AuditEvent& event);
 
 struct AuditSettings {
   bool syslog = true;
   std::string json_path;  // empty: none
+  std::string syslog_path = "/dev/log";
+
+  static AuditSettings from(const Config& config);
 };
 
-// Writes the record. Failed attempts of one process beyond 10 a second are counted, and the count
-// is reported in the next record that is written (P13). Thread-safe; never blocks on a full log
-// socket; keeps no descriptor across fork.
+// Writes the record. Failed attempts of one process beyond 10 a second, and records that no sink
+// took, are counted, and the count is reported in the next record (P13). Thread-safe; never blocks
+// on a full log socket; keeps no descriptor and no lock from one call to the next, so that a fork
+// or a daemon that closes all descriptors harms nothing. Does not touch the process's own syslog(3)
+// connection. The file is made with mode 0640 when it is not there.
 void audit(const AuditSettings& settings, const AuditEvent& event);
 
 }  // namespace ntlm

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "wire/flags.h"
+#include "base/config.h"
 
 namespace ntlm::protocol {
 
@@ -44,8 +44,17 @@ struct Policy {
   std::uint32_t lockout_window = 600;    // seconds
   std::uint32_t lockout_duration = 600;  // seconds
 
-  static Policy hardened();
-  static Policy compat();
+  // Read once, when a credential is made. The values of the profiles stand in base/config.cpp.
+  static Policy from(const Config& config);
+  static Policy hardened() { return from(Config("hardened")); }
+  static Policy compat() { return from(Config("compat")); }
+
+  bool operator==(const Policy&) const = default;
 };
+
+// What this configuration allows beyond the defaults, one sentence each, as "min_version = v1
+// (/etc/gss/ntlm.conf)": for the audit record policy-loosened and for `ntlmctl config`. Empty:
+// nothing.
+std::vector<std::string> loosened(const Config& config);
 
 }  // namespace ntlm::protocol

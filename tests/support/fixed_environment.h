@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A clock that stands still until told, and a source of "random" bytes that are known beforehand, so that the vectors of
-// [MS-NLMP] 4.2 run through the real state machines.
+// A clock that stands still until told, and a source of "random" bytes that are known beforehand,
+// so that the vectors of [MS-NLMP] 4.2 run through the real state machines.
 #pragma once
 
 #include <algorithm>
@@ -29,8 +29,8 @@ class FixedClock final : public protocol::Clock {
   std::uint64_t boot_seconds_;
 };
 
-// Hands out the script's bytes in order; asking for more than are left throws, so a test notices a draw that it did
-// not foresee.
+// Hands out the script's bytes in order; asking for more than are left throws, so a test notices a
+// draw that it did not foresee.
 class ScriptedRandom final : public protocol::Random {
  public:
   explicit ScriptedRandom(Bytes script) : script_(std::move(script)) {}
@@ -48,7 +48,8 @@ class ScriptedRandom final : public protocol::Random {
   std::size_t used_ = 0;
 };
 
-// Endless, deterministic and different at each draw (xorshift64): for tests that only need "some" randomness.
+// Endless, deterministic and different at each draw (xorshift64): for tests that only need "some"
+// randomness.
 class SeededRandom final : public protocol::Random {
  public:
   explicit SeededRandom(std::uint64_t seed = 0x9e3779b97f4a7c15) : state_(seed | 1) {}

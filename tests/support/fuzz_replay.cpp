@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Runs every file of the directories given through a fuzz target once: what the fuzzer found stays found, without it.
+// Runs every file of the directories given through a fuzz target once: what the fuzzer found stays
+// found, without it.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -36,7 +37,8 @@ int main(int argc, char** argv) {
       std::fprintf(stderr, "%s: cannot be read\n", path.c_str());
       return 1;
     }
-    // A copy of exactly this size on the heap, so that AddressSanitizer sees the first byte read past the end.
+    // A copy of exactly this size on the heap, so that AddressSanitizer sees the first byte read
+    // past the end.
     const std::vector<std::uint8_t> input(bytes.begin(), bytes.end());
     std::printf("%s (%zu bytes)\n", path.c_str(), input.size());
     std::fflush(stdout);

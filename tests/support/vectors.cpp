@@ -131,7 +131,8 @@ Vectors Vectors::parse(std::string_view text, std::string origin) {
       continue;
     }
     const auto equals = line.find('=');
-    if (equals == std::string_view::npos || section.empty() || trim(line.substr(0, equals)).empty()) {
+    if (equals == std::string_view::npos || section.empty() ||
+        trim(line.substr(0, equals)).empty()) {
       complain("neither '# comment', '[section]' nor 'name = value' within a section");
     }
     name = std::string(trim(line.substr(0, equals)));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Reads test vectors from tests/vectors/*.vec, text files that a person can check against their source:
+// Reads test vectors from tests/vectors/*.vec, text files that a person can check against their
+// source:
 //
 //   # SPDX line, then where the values are from (a specification's section, a capture)
 //   [section]
@@ -7,8 +8,9 @@
 //          cdef                and a line that begins with a blank goes on with the value
 //   user = "User"              text: its UTF-8 bytes
 //
-// A file that cannot be read or understood, and a value that is not there, throw std::runtime_error with file and line,
-// which GoogleTest reports as the failure of the test: a vector that is missing never passes.
+// A file that cannot be read or understood, and a value that is not there, throw std::runtime_error
+// with file and line, which GoogleTest reports as the failure of the test: a vector that is missing
+// never passes.
 #pragma once
 
 #include <map>

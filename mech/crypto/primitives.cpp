@@ -42,6 +42,14 @@ bool kernel_in_fips_mode() {
   return answer;
 }
 
+Digest16 HmacMd5Key::mac(std::span<const ByteView> parts) const {
+  HmacMd5 stream(*this);
+  for (const ByteView part : parts) {
+    stream.update(part);
+  }
+  return stream.finish();
+}
+
 Digest16 hmac_md5(ByteView key, std::initializer_list<ByteView> parts) {
   return HmacMd5Key(key).mac(parts);
 }

@@ -45,14 +45,35 @@ class HmacMd5Key {
   static constexpr std::size_t kStorageSize = 32;
 
  private:
+  friend class HmacMd5;
   // The chaining values after the key's inner and outer pad, four words each ([RFC 2104]); the EVP back end, which
   // cannot see them, keeps its contexts here.
   alignas(16) std::array<std::uint8_t, kStorageSize> storage_{};
 };
 
+// One MAC in the making, for data that comes in pieces. The key outlives it, and has one at a time.
+class HmacMd5 {
+ public:
+  explicit HmacMd5(const HmacMd5Key& key);
+  HmacMd5(const HmacMd5&) = delete;
+  HmacMd5& operator=(const HmacMd5&) = delete;
+
+  void update(ByteView data);
+  Digest16 finish();  // once, and last
+
+  struct State;  // of the back end, in storage_
+  State& state();
+
+ private:
+  const HmacMd5Key& key_;
+  static constexpr std::size_t kStorageSize = 96;
+  alignas(16) std::array<std::uint8_t, kStorageSize> storage_;
+};
+
 Digest16 hmac_md5(ByteView key, std::initializer_list<ByteView> parts);
 
-// An RC4 stream. Copies are explicit, since two users of one state are a two-time pad.
+// An RC4 stream. It cannot be copied, since two users of one state are a two-time pad; to try a message that may prove
+// wrong, checkpoint() before it and rollback() after it.
 class Rc4 {
  public:
   explicit Rc4(ByteView key);  // 5 to 16 bytes
@@ -61,10 +82,14 @@ class Rc4 {
   Rc4& operator=(const Rc4&) = delete;
   Rc4(Rc4&&) noexcept;
   Rc4& operator=(Rc4&&) noexcept;
-  Rc4 clone() const;
 
   // out may be in; sizes are equal.
   void apply(ByteView in, std::span<std::uint8_t> out);
+
+  // rollback() takes the stream back to where checkpoint() was called last, as often as wanted. checkpoint() is cheap;
+  // rollback() costs what apply() did since (low-level: RC4 is run backwards) or a copy (EVP).
+  void checkpoint();
+  void rollback();
 
   // The exported form, exactly kExportSize bytes: 256 of the S-box, then i and j (low-level back end), or the key and
   // the position in the stream (EVP back end). restore() checks it: kDefectiveExport for a form that no key gives
@@ -73,11 +98,12 @@ class Rc4 {
   void save(std::span<std::uint8_t, kExportSize> out) const;
   static Result<Rc4> restore(std::span<const std::uint8_t, kExportSize> in);
 
- private:
-  Rc4();
-  struct State;
+  struct State;  // of the back end, in storage_
   State& state();
   const State& state() const;
+
+ private:
+  Rc4();
   // Kept in place: no allocation per context. Large enough for OpenSSL's RC4_KEY (the size is asserted).
   static constexpr std::size_t kStorageSize = 1040;
   alignas(16) std::array<std::uint8_t, kStorageSize> storage_;

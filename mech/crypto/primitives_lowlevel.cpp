@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The back end over libcrypto's low-level calls. OpenSSL 3 deprecates them but keeps them: they
 // need no provider, no allocation, and their states can be copied and exported.
-#define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/des.h>
 #include <openssl/md4.h>
-#include <openssl/md5.h>
-#include <openssl/rc4.h>
 #include <openssl/sha.h>
 
 #include <algorithm>
@@ -14,7 +11,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "crypto/backend.h"
+#include "crypto/lowlevel.h"
 
 namespace ntlm::crypto {
 
@@ -66,52 +63,46 @@ std::array<std::uint8_t, 32> sha256(ByteView prefix, std::initializer_list<ByteV
 namespace {
 
 constexpr std::size_t kBlock = MD5_CBLOCK;
+constexpr std::size_t kChainSize = MD5_DIGEST_LENGTH;  // four words
 
-// The chaining values of a key and its pad: what HMAC hashes first.
-struct Chains {
-  std::array<std::uint32_t, 4> inner, outer;
-};
-static_assert(sizeof(Chains) == HmacMd5Key::kStorageSize);
-
-// The state after one block. A chain's four words become an MD5_CTX that goes on from there.
-MD5_CTX resume(const std::array<std::uint32_t, 4>& chain) {
-  MD5_CTX context{};
-  context.A = chain[0];
-  context.B = chain[1];
-  context.C = chain[2];
-  context.D = chain[3];
-  context.Nl = kBlock * 8;
-  return context;
+// A chaining value in storage, and the digest that goes on from there.
+void save_chain(const MD5_CTX& context, std::uint8_t* out) {
+  const std::array<MD5_LONG, 4> words{context.A, context.B, context.C, context.D};
+  std::memcpy(out, words.data(), kChainSize);
 }
 
-std::array<std::uint32_t, 4> chain_after(std::span<const std::uint8_t, kBlock> block) {
-  MD5_CTX context;
-  MD5_Init(&context);
-  MD5_Transform(&context, block.data());
-  return {context.A, context.B, context.C, context.D};
+void load_chain(MD5_CTX& context, const std::uint8_t* in) {
+  std::memcpy(&context.A, in, sizeof context.A);
+  std::memcpy(&context.B, in + 4, sizeof context.B);
+  std::memcpy(&context.C, in + 8, sizeof context.C);
+  std::memcpy(&context.D, in + 12, sizeof context.D);
 }
 
 }  // namespace
 
 HmacMd5Key::HmacMd5Key(ByteView key) {
+  static_assert(kStorageSize == 2 * kChainSize);
   std::array<std::uint8_t, kBlock> block{};
   if (key.size() > kBlock) {
     MD5(key.data(), key.size(), block.data());
   } else {
     std::copy(key.begin(), key.end(), block.begin());
   }
-  Chains chains;
+  MD5_CTX context;
   for (std::uint8_t& byte : block) {
     byte ^= 0x36;
   }
-  chains.inner = chain_after(block);
+  MD5_Init(&context);
+  MD5_Transform(&context, block.data());
+  save_chain(context, storage_.data());
   for (std::uint8_t& byte : block) {
     byte ^= 0x36 ^ 0x5C;
   }
-  chains.outer = chain_after(block);
-  std::memcpy(storage_.data(), &chains, sizeof chains);
+  MD5_Init(&context);
+  MD5_Transform(&context, block.data());
+  save_chain(context, storage_.data() + kChainSize);
   wipe(block.data(), block.size());
-  wipe(&chains, sizeof chains);
+  wipe(&context, sizeof context);
 }
 
 HmacMd5Key::~HmacMd5Key() { wipe(storage_.data(), storage_.size()); }
@@ -128,37 +119,45 @@ HmacMd5Key& HmacMd5Key::operator=(HmacMd5Key&& other) noexcept {
   return *this;
 }
 
-Digest16 HmacMd5Key::mac(std::span<const ByteView> parts) const {
-  Chains chains;
-  std::memcpy(&chains, storage_.data(), sizeof chains);
-  MD5_CTX context = resume(chains.inner);
-  for (const ByteView part : parts) {
-    MD5_Update(&context, part.data(), part.size());
+HmacMd5::HmacMd5(const HmacMd5Key& key) : key_(key) {
+  static_assert(sizeof(State) <= kStorageSize && std::is_trivially_copyable_v<State>);
+  MD5_CTX& context = (new (storage_.data()) State)->context;
+  load_chain(context, key.storage_.data());
+  context.Nl = kBlock * 8;
+  context.Nh = 0;
+  context.num = 0;
+}
+
+HmacMd5::State& HmacMd5::state() {
+  return *std::launder(reinterpret_cast<State*>(storage_.data()));
+}
+
+void HmacMd5::update(ByteView data) { MD5_Update(&state().context, data.data(), data.size()); }
+
+Digest16 HmacMd5::finish() {
+  // The outer digest is one block: the inner one, the end mark, and the length of pad and inner
+  // digest in bits.
+  std::array<std::uint8_t, kBlock> block{};
+  MD5_CTX& context = state().context;
+  MD5_Final(block.data(), &context);
+  constexpr std::size_t kBits = (kBlock + MD5_DIGEST_LENGTH) * 8;
+  block[MD5_DIGEST_LENGTH] = 0x80;
+  block[kBlock - 8] = kBits & 0xFF;
+  block[kBlock - 7] = kBits >> 8;
+  load_chain(context, key_.storage_.data() + kChainSize);
+  MD5_Transform(&context, block.data());
+  Digest16 out;
+  std::size_t at = 0;
+  for (const MD5_LONG word : {context.A, context.B, context.C, context.D}) {
+    for (unsigned shift = 0; shift < 32; shift += 8) {
+      out[at++] = static_cast<std::uint8_t>(word >> shift);
+    }
   }
-  Digest16 digest;
-  MD5_Final(digest.data(), &context);
-  context = resume(chains.outer);
-  MD5_Update(&context, digest.data(), digest.size());
-  MD5_Final(digest.data(), &context);
-  wipe(&chains, sizeof chains);
-  return digest;
+  return out;
 }
 
 // ---- RC4
 // ------------------------------------------------------------------------------------------
-
-struct alignas(16) Rc4::State {
-  RC4_KEY key;
-};
-
-namespace {
-
-// On x86-64 libcrypto's assembler keeps the S-box as words or, on some processors, as bytes; then
-// this word says so.
-constexpr std::size_t kLayoutMark = 64;
-bool as_bytes(const RC4_KEY& key) { return key.data[kLayoutMark] > 0xFF; }
-
-}  // namespace
 
 Rc4::State& Rc4::state() { return *std::launder(reinterpret_cast<State*>(storage_.data())); }
 const Rc4::State& Rc4::state() const {
@@ -184,14 +183,39 @@ Rc4& Rc4::operator=(Rc4&& other) noexcept {
   return *this;
 }
 
-Rc4 Rc4::clone() const {
-  Rc4 out;
-  out.state() = state();
-  return out;
-}
-
 void Rc4::apply(ByteView in, std::span<std::uint8_t> out) {
   RC4(&state().key, in.size(), in.data(), out.data());
+  state().since_checkpoint += in.size();
+}
+
+void Rc4::checkpoint() { state().since_checkpoint = 0; }
+
+namespace {
+
+// RC4's step is a permutation of its states, so it can be undone.
+template <typename Word>
+void run_backwards(Word* box, RC4_KEY& key, std::uint64_t steps) {
+  std::uint8_t i = static_cast<std::uint8_t>(key.x);
+  std::uint8_t j = static_cast<std::uint8_t>(key.y);
+  for (; steps > 0; --steps) {
+    std::swap(box[i], box[j]);
+    j = static_cast<std::uint8_t>(j - box[i]);
+    --i;
+  }
+  key.x = i;
+  key.y = j;
+}
+
+}  // namespace
+
+void Rc4::rollback() {
+  State& here = state();
+  if (as_bytes(here.key)) {
+    run_backwards(reinterpret_cast<std::uint8_t*>(here.key.data), here.key, here.since_checkpoint);
+  } else {
+    run_backwards(here.key.data, here.key, here.since_checkpoint);
+  }
+  here.since_checkpoint = 0;
 }
 
 void Rc4::save(std::span<std::uint8_t, kExportSize> out) const {

@@ -102,18 +102,12 @@ constexpr std::array<std::uint32_t, 256> kCrcTable = [] {
 }();
 }  // namespace
 
-std::uint32_t crc32(std::span<const ByteView> parts) {
-  std::uint32_t value = ~0U;
-  for (const ByteView part : parts) {
-    for (const std::uint8_t byte : part) {
-      value = (value >> 8) ^ kCrcTable[(value ^ byte) & 0xFF];
-    }
+std::uint32_t crc32(ByteView data, std::uint32_t before) {
+  std::uint32_t value = ~before;
+  for (const std::uint8_t byte : data) {
+    value = (value >> 8) ^ kCrcTable[(value ^ byte) & 0xFF];
   }
   return ~value;
-}
-
-std::uint32_t crc32(std::initializer_list<ByteView> parts) {
-  return crc32(std::span<const ByteView>(parts.begin(), parts.size()));
 }
 
 // ---- Random bytes ------------------------------------------------------------------------------

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
-// The algorithms that [MS-NLMP] 6 names, over OpenSSL; the only room that includes its headers (with base/secret.cpp).
-// Two back ends, chosen when building (NTLM_CRYPTO_BACKEND): libcrypto's low-level calls, or EVP from a private
-// library context with the legacy provider. Neither touches the application's default context or error queue.
+// The algorithms that [MS-NLMP] 6 names, over OpenSSL; the only room that includes its headers
+// (with base/secret.cpp). Two back ends, chosen when building (NTLM_CRYPTO_BACKEND): libcrypto's
+// low-level calls, or EVP from a private library context with the legacy provider. Neither touches
+// the application's default context or error queue.
 //
-// Start-up: nothing runs before the first call. available() loads what the back end needs, once; a mechanism that gets
-// an error from it must not go on. The pure functions below assume that available() succeeded.
+// Start-up: nothing runs before the first call. available() loads what the back end needs, once; a
+// mechanism that gets an error from it must not go on. The pure functions below assume that
+// available() succeeded.
 #pragma once
 
 #include <cstddef>
@@ -18,8 +20,9 @@ namespace ntlm::crypto {
 
 using Digest16 = std::array<std::uint8_t, 16>;
 
-// kCrypto when MD4, MD5, RC4 or DES cannot be had; kFips when the kernel is in FIPS mode (the caller decides whether
-// policy allows to go on). Thread-safe; the answer does not change in a process.
+// kCrypto when MD4, MD5, RC4 or DES cannot be had; kFips when the kernel is in FIPS mode (the
+// caller decides whether policy allows to go on). Thread-safe; the answer does not change in a
+// process.
 Result<void> available();
 // True when /proc/sys/crypto/fips_enabled says 1; read once.
 bool kernel_in_fips_mode();
@@ -27,7 +30,8 @@ bool kernel_in_fips_mode();
 Digest16 md4(ByteView data);
 Digest16 md5(std::initializer_list<ByteView> parts);
 
-// A secret key's inner and outer MD5 states, made once and used for many messages: HMAC-MD5 at the price of the data.
+// A secret key's inner and outer MD5 states, made once and used for many messages: HMAC-MD5 at the
+// price of the data.
 class HmacMd5Key {
  public:
   explicit HmacMd5Key(ByteView key);  // any length; over 64 bytes the key is hashed first
@@ -46,8 +50,8 @@ class HmacMd5Key {
 
  private:
   friend class HmacMd5;
-  // The chaining values after the key's inner and outer pad, four words each ([RFC 2104]); the EVP back end, which
-  // cannot see them, keeps its contexts here.
+  // The chaining values after the key's inner and outer pad, four words each ([RFC 2104]); the EVP
+  // back end, which cannot see them, keeps its contexts here.
   alignas(16) std::array<std::uint8_t, kStorageSize> storage_{};
 };
 
@@ -72,8 +76,8 @@ class HmacMd5 {
 
 Digest16 hmac_md5(ByteView key, std::initializer_list<ByteView> parts);
 
-// An RC4 stream. It cannot be copied, since two users of one state are a two-time pad; to try a message that may prove
-// wrong, checkpoint() before it and rollback() after it.
+// An RC4 stream. It cannot be copied, since two users of one state are a two-time pad; to try a
+// message that may prove wrong, checkpoint() before it and rollback() after it.
 class Rc4 {
  public:
   explicit Rc4(ByteView key);  // 5 to 16 bytes
@@ -86,14 +90,15 @@ class Rc4 {
   // out may be in; sizes are equal.
   void apply(ByteView in, std::span<std::uint8_t> out);
 
-  // rollback() takes the stream back to where checkpoint() was called last, as often as wanted. checkpoint() is cheap;
-  // rollback() costs what apply() did since (low-level: RC4 is run backwards) or a copy (EVP).
+  // rollback() takes the stream back to where checkpoint() was called last, as often as wanted.
+  // checkpoint() is cheap; rollback() costs what apply() did since (low-level: RC4 is run
+  // backwards) or a copy (EVP).
   void checkpoint();
   void rollback();
 
-  // The exported form, exactly kExportSize bytes: 256 of the S-box, then i and j (low-level back end), or the key and
-  // the position in the stream (EVP back end). restore() checks it: kDefectiveExport for a form that no key gives
-  // (not a permutation, position beyond the limit).
+  // The exported form, exactly kExportSize bytes: 256 of the S-box, then i and j (low-level back
+  // end), or the key and the position in the stream (EVP back end). restore() checks it:
+  // kDefectiveExport for a form that no key gives (not a permutation, position beyond the limit).
   static constexpr std::size_t kExportSize = 258;
   void save(std::span<std::uint8_t, kExportSize> out) const;
   static Result<Rc4> restore(std::span<const std::uint8_t, kExportSize> in);
@@ -104,24 +109,30 @@ class Rc4 {
 
  private:
   Rc4();
-  // Kept in place: no allocation per context. Large enough for OpenSSL's RC4_KEY (the size is asserted).
+  // Kept in place: no allocation per context. Large enough for OpenSSL's RC4_KEY (the size is
+  // asserted).
   static constexpr std::size_t kStorageSize = 1040;
   alignas(16) std::array<std::uint8_t, kStorageSize> storage_;
 };
 
 // DES-ECB of one block under a 56-bit key of 7 bytes ([MS-NLMP] 6, DES()).
-std::array<std::uint8_t, 8> des(std::span<const std::uint8_t, 7> key, std::span<const std::uint8_t, 8> block);
-std::uint32_t crc32(std::initializer_list<ByteView> parts);
-std::uint32_t crc32(std::span<const ByteView> parts);
+std::array<std::uint8_t, 8> des(std::span<const std::uint8_t, 7> key,
+                                std::span<const std::uint8_t, 8> block);
+// before: the CRC of the data in front of this, to go on from.
+std::uint32_t crc32(ByteView data, std::uint32_t before = 0);
 
-// Random bytes of getrandom(2). A small per-thread pool keeps it to one system call for many handshakes; the pool is
-// dropped after fork() and its used bytes are wiped. Terminates the process rather than return weak bytes.
+// Random bytes of getrandom(2). A small per-thread pool keeps it to one system call for many
+// handshakes; the pool is dropped after fork() and its used bytes are wiped. Terminates the process
+// rather than return weak bytes.
 void random_bytes(std::span<std::uint8_t> out);
 
-// AES-256-GCM for exported contexts (security.md P17). Output: 12-byte nonce, ciphertext, 16-byte tag.
-Result<Bytes> seal_export(std::span<const std::uint8_t, 32> key, ByteView associated, ByteView plain);
+// AES-256-GCM for exported contexts (security.md P17). Output: 12-byte nonce, ciphertext, 16-byte
+// tag.
+Result<Bytes> seal_export(std::span<const std::uint8_t, 32> key, ByteView associated,
+                          ByteView plain);
 // kDefectiveExport when it does not authenticate.
-Result<SecretBytes> open_export(std::span<const std::uint8_t, 32> key, ByteView associated, ByteView sealed);
+Result<SecretBytes> open_export(std::span<const std::uint8_t, 32> key, ByteView associated,
+                                ByteView sealed);
 // HMAC-SHA-256, for the decoy hash of unknown accounts (P11) and the checksum of unsealed exports.
 std::array<std::uint8_t, 32> hmac_sha256(ByteView key, std::initializer_list<ByteView> parts);
 

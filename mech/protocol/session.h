@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: MIT
 // Protection of messages after the handshake: [MS-NLMP] 3.4. One object per established context;
 // each direction has its keys, its RC4 stream (made on the first message) and its sequence number,
-// so that one thread may send while another receives (not in the legacy form without ESS,
-// where 3.4.4.1's single key serves both).
+// so that one thread may send while another receives. Connections without ESS are the
+// exception: 3.4.4.1's one key, one stream and one sequence number serve both directions, and one
+// thread at a time.
 //
-// A signature is 16 bytes: [0-3] version 1, [4-11] checksum, [12-15] sequence number (ESS), or
-// [0-3] version 1, [4-7] random pad, [8-11] CRC-32, [12-15] sequence number, the last three under
-// RC4 (without ESS).
+// A signature is 16 bytes:
+//   with ESS     [0-3] version 1  [4-11] checksum, under RC4 with KEY_EXCH        [12-15] sequence
+//   number without ESS  [0-3] version 1  [4-7] zero; RC4 steps over it, receivers ignore it  [8-11]
+//   CRC-32  [12-15] sequence
+//                number, the last two under RC4
 //
 // Errors: kNotProtected (SIGN or SEAL was not agreed), kDefectiveMessage (a signature of another
-// size), kOutOfSequence (a plain sequence number that is not the expected one), kBadSignature,
-// kSequenceExhausted. After a failed verification nothing has changed: the next right message still
-// passes (R44).
+// size), kOutOfSequence (a plain sequence number that is not the expected one; a datagram's number
+// that was used before), kBadSignature, kSequenceExhausted. After a failed verification nothing has
+// changed: the next right message still passes (R44).
 #pragma once
 
 #include <memory>
@@ -43,12 +46,12 @@ class Session {
   Session& operator=(Session&&) noexcept;
   ~Session();
 
-  bool can_sign() const;  // SIGN (or SEAL) agreed and a key is there
-  bool can_seal() const;
+  bool can_sign() const;  // SIGN or SEAL agreed, not anonymous
+  bool can_seal() const;  // SEAL agreed, not anonymous
   wire::NegotiateFlags flags() const { return flags_; }
   const crypto::ExportedSessionKey& exported_key() const { return key_; }
-  int key_bits()
-      const;  // effective strength of the seal key: 128, 56 or 40; 0 when nothing is protected
+  // Effective strength of the seal key: 128, 56 or 40; 0 when nothing is protected.
+  int key_bits() const;
 
   Result<void> sign(std::span<const ByteView> message, Signature signature);
   Result<void> verify(std::span<const ByteView> message, ByteView signature);
@@ -58,9 +61,18 @@ class Session {
   // its own checksum and is found second.
   Result<void> unseal(std::span<const Piece> pieces, ByteView signature, bool* was_sealed);
 
+  // Lets seal() and unseal() work where neither SIGN, SEAL nor ESS was agreed, with the session key
+  // in the form without ESS: Windows' EncryptMessage does that on its oldest contexts, and peers of
+  // it expect it (sspi_compat alone asks for this, through an option of its own). can_sign(),
+  // can_seal() and key_bits() go on telling what was agreed: nothing. kNotProtected where something
+  // was agreed, or for an anonymous context, which has no key.
+  Result<void> allow_unagreed_sealing();
+
   // SPNEGO resets RC4, not the sequence number, after the mechListMIC ([MS-SPNG] 3.3.5.1).
   void reset_rc4(bool receiving);
-  // Connectionless contexts only: the application's sequence number ([MS-NLMP] 3.4).
+  // Connectionless contexts only (kBadArgument on others): the number of the next message in either
+  // direction, as the application has it ([MS-NLMP] 3.4.4). A number is used for one sent message
+  // only: each selects a keystream.
   Result<void> set_sequence(std::uint32_t value);
 
   // Everything there is, for export (P17), bounds-checked on the way back (kDefectiveExport).
@@ -68,14 +80,30 @@ class Session {
   static Result<Session> restore(Reader& reader);
 
  private:
-  struct Half;
   Session() = default;
-  Half& sending();
-  Half& receiving();
+  enum class Way : std::uint8_t { kSending, kReceiving };
+  struct Half;
+  class Mac;
+
+  bool has(wire::NegotiateFlags flag) const { return (flags_ & flag) != 0; }
+  bool may_seal() const { return can_seal() || unagreed_sealing_; }
+  // Connections without ESS have one half for both ways: sending_.
+  bool one_half() const { return !has(wire::kEss) && !has(wire::kDatagram); }
+  std::unique_ptr<Half>& place(Way way);
+  std::unique_ptr<Half> make_half(Way way) const;
+  Half& half(Way way);
+  // The half, ready for the message that comes next.
+  Result<Half*> start(Way way);
+  void finish_sending(Half& half, Mac& mac, Signature signature);
+  Result<void> check_header(const Half& half, ByteView signature) const;
+  bool unseals(Half& half, std::span<const Piece> pieces, ByteView signature) const;
+  bool was_only_signed(Half& half, std::span<const Piece> pieces, ByteView signature) const;
+  Result<void> restore_half(Half& half, Reader& reader) const;
 
   Role role_ = Role::kAcceptor;
   wire::NegotiateFlags flags_ = 0;
   crypto::ExportedSessionKey key_;
+  bool unagreed_sealing_ = false;
   std::unique_ptr<Half> sending_, receiving_;  // made on the first message
 };
 

@@ -41,7 +41,7 @@ extern "C" {
 #define GSS_NTLMSSP_NEG_FLAGS_OID_LENGTH (GSS_NTLMSSP_BASE_OID_LENGTH + 2)
 
 /* gss_inquire_sec_context_by_oid also answers these, which belong to others:
- *   1.2.840.113554.1.2.2.5.5   GSS_C_INQ_SSPI_SESSION_KEY: buffer 0 the 16-byte exported session key, 1 an OID
+ *   1.2.840.113554.1.2.2.5.5   GSS_C_INQ_SSPI_SESSION_KEY: the 16-byte exported session key
  *   1.2.840.113554.1.2.2.5.15  GSS_C_SEC_CONTEXT_SASL_SSF: uint32 big-endian, key bits
  * and those of our own arc 1.3.6.1.4.1.7165.655.2: */
 /* .1 uint32 little-endian: the negotiated flags ([MS-NLMP] 2.2.2.5) */

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: MIT
+// What can be asked of a context, and the options that can be set on it.
+#include <gssapi/gssapi_ext.h>
+
+#include <array>
+#include <string_view>
+
+#include "abi/boundary.h"
+#include "abi/context.h"
+#include "abi/mechanism.h"
+#include "gssapi_ntlm.h"
+
+namespace ntlm::abi {
+namespace {
+
+using protocol::Acceptor;
+using protocol::BindingsState;
+using protocol::Initiator;
+
+bool is_oid(const gss_OID_desc* oid, std::string_view der) {
+  return oid != nullptr && oid->length == der.size() &&
+         std::memcmp(oid->elements, der.data(), der.size()) == 0;
+}
+
+// 1.2.840.113554.1.2.2.5.5 and .15, which krb5's mechanism defined first.
+constexpr std::string_view kSessionKeyOid("\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x05\x05", 11);
+constexpr std::string_view kSaslSsfOid("\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x05\x0f", 11);
+
+std::array<std::uint8_t, 4> little_endian(std::uint32_t value) {
+  return {static_cast<std::uint8_t>(value), static_cast<std::uint8_t>(value >> 8),
+          static_cast<std::uint8_t>(value >> 16), static_cast<std::uint8_t>(value >> 24)};
+}
+
+std::uint32_t bindings_number(BindingsState state) {
+  switch (state) {
+    case BindingsState::kMatch:
+      return GSS_NTLM_BINDINGS_MATCH;
+    case BindingsState::kAbsent:
+    case BindingsState::kMismatch:  // only where the caller said that any may pass
+      return GSS_NTLM_BINDINGS_ABSENT;
+    case BindingsState::kUnasked:
+      return GSS_NTLM_BINDINGS_UNASKED;
+    case BindingsState::kNone:
+      break;
+  }
+  return GSS_NTLM_BINDINGS_NONE;
+}
+
+// Hands one buffer to a set's owner.
+Status give_set(gss_buffer_set_t* set, ByteView bytes) {
+  gss_buffer_desc member{bytes.size(),
+                         const_cast<std::uint8_t*>(bytes.data())};  // only read by the call
+  OM_uint32 minor = 0;
+  const OM_uint32 major = gss_add_buffer_set_member(&minor, &member, set);
+  return major == GSS_S_COMPLETE ? Status() : Status(Error{Errc::kNoMemory, "buffer set"});
+}
+
+// SPNEGO's question ([MS-SPNG] 3.3.5.1): was there a MIC, so that a mechListMIC must follow?
+bool used_mic(const ContextObject& context) {
+  if (const auto* acceptor = std::get_if<Acceptor>(&context.machine)) {
+    return acceptor->evidence().mic == protocol::MicState::kVerified;
+  }
+  const auto* initiator = std::get_if<Initiator>(&context.machine);
+  return initiator != nullptr && initiator->established() != nullptr &&
+         initiator->established()->mic_sent;
+}
+
+ByteView target_info_of(const ContextObject& context) {
+  if (const auto* acceptor = std::get_if<Acceptor>(&context.machine)) {
+    return acceptor->target_info();
+  }
+  const auto* initiator = std::get_if<Initiator>(&context.machine);
+  return initiator != nullptr && initiator->established() != nullptr
+             ? ByteView(initiator->established()->target_info)
+             : ByteView{};
+}
+
+const std::string* target_name_of(const ContextObject& context) {
+  if (const auto* acceptor = std::get_if<Acceptor>(&context.machine)) {
+    return &acceptor->evidence().target;
+  }
+  const auto* initiator = std::get_if<Initiator>(&context.machine);
+  return initiator != nullptr ? &initiator->request().target : nullptr;
+}
+
+std::uint32_t bindings_of(const ContextObject& context) {
+  if (const auto* acceptor = std::get_if<Acceptor>(&context.machine)) {
+    return bindings_number(acceptor->evidence().bindings);
+  }
+  const auto* initiator = std::get_if<Initiator>(&context.machine);
+  const bool sent = initiator != nullptr && initiator->established() != nullptr &&
+                    initiator->established()->bindings_sent;
+  return sent ? GSS_NTLM_BINDINGS_MATCH : GSS_NTLM_BINDINGS_NONE;
+}
+
+Status unavailable() { return with_major(GSS_S_UNAVAILABLE, Errc::kBadArgument); }
+
+Status inquire(ContextObject& context, const gss_OID_desc* wanted, gss_buffer_set_t* set) {
+  if (is_oid(wanted, {GSS_SPNEGO_REQUIRE_MIC_OID_STRING, GSS_SPNEGO_REQUIRE_MIC_OID_LENGTH})) {
+    const std::uint8_t answer = used_mic(context) ? 1 : 0;
+    return give_set(set, {&answer, 1});
+  }
+  if (is_oid(wanted, {GSS_NTLM_INQ_TARGET_INFO_OID_STRING, GSS_NTLM_INQ_TARGET_INFO_OID_LENGTH})) {
+    const ByteView info = target_info_of(context);
+    return info.empty() ? unavailable() : give_set(set, info);
+  }
+  TRY(protocol::Session * session, usable_session(context));
+  if (is_oid(wanted, kSessionKeyOid)) {
+    return give_set(set, session->exported_key().expose());
+  }
+  if (is_oid(wanted, kSaslSsfOid)) {
+    const auto bits = static_cast<std::uint32_t>(session->can_seal()   ? session->key_bits()
+                                                 : session->can_sign() ? 1
+                                                                       : 0);
+    const auto raw = little_endian(bits);
+    return give_set(set, std::array<std::uint8_t, 4>{raw[3], raw[2], raw[1], raw[0]});
+  }
+  if (is_oid(wanted, {GSS_NTLM_INQ_NEGOTIATED_FLAGS_OID_STRING,
+                      GSS_NTLM_INQ_NEGOTIATED_FLAGS_OID_LENGTH})) {
+    return give_set(set, little_endian(session->flags()));
+  }
+  if (is_oid(wanted, {GSS_NTLM_INQ_TARGET_NAME_OID_STRING, GSS_NTLM_INQ_TARGET_NAME_OID_LENGTH})) {
+    const std::string* target = target_name_of(context);
+    if (target == nullptr || target->empty()) {
+      return unavailable();
+    }
+    return give_set(set,
+                    {static_cast<const std::uint8_t*>(static_cast<const void*>(target->data())),
+                     target->size()});
+  }
+  if (is_oid(wanted, {GSS_NTLM_INQ_BINDINGS_OID_STRING, GSS_NTLM_INQ_BINDINGS_OID_LENGTH})) {
+    return give_set(set, little_endian(bindings_of(context)));
+  }
+  return unavailable();
+}
+
+protocol::AcceptOptions accept_options(std::uint32_t bits) {
+  protocol::AcceptOptions options;
+  options.missing_bindings_pass = (bits & GSS_NTLM_ACCEPT_MISSING_BINDINGS) != 0;
+  options.any_bindings_pass = (bits & GSS_NTLM_ACCEPT_ANY_BINDINGS) != 0;
+  options.require_sign = (bits & GSS_NTLM_ACCEPT_REQUIRE_SIGN) != 0;
+  options.require_seal = (bits & GSS_NTLM_ACCEPT_REQUIRE_SEAL) != 0;
+  options.no_anonymous = (bits & GSS_NTLM_ACCEPT_NO_ANONYMOUS) != 0;
+  return options;
+}
+
+constexpr std::uint32_t kKnownAcceptOptions =
+    GSS_NTLM_ACCEPT_MISSING_BINDINGS | GSS_NTLM_ACCEPT_ANY_BINDINGS | GSS_NTLM_ACCEPT_REQUIRE_SIGN |
+    GSS_NTLM_ACCEPT_REQUIRE_SEAL | GSS_NTLM_ACCEPT_NO_ANONYMOUS;
+
+Status set_option(ContextObject& context, const gss_OID_desc* option, ByteView value) {
+  Reader reader(value);
+  const std::uint32_t number = reader.u32();
+  const bool sound = reader.ok() && reader.at_end();
+  if (is_oid(option,
+             {GSS_NTLM_SET_ACCEPT_OPTIONS_OID_STRING, GSS_NTLM_SET_ACCEPT_OPTIONS_OID_LENGTH})) {
+    if (!sound || (number & ~kKnownAcceptOptions) != 0 || context.complete || context.failed() ||
+        context.locally_initiated()) {
+      return Error{Errc::kBadArgument, "accept options"};
+    }
+    context.accept_options = accept_options(number);
+    return {};
+  }
+  if (is_oid(option, {GSS_NTLMSSP_RESET_CRYPTO_OID_STRING, GSS_NTLMSSP_RESET_CRYPTO_OID_LENGTH})) {
+    if (!sound || number > 1) {
+      return Error{Errc::kBadArgument, "reset crypto"};
+    }
+    TRY(protocol::Session * session, usable_session(context));
+    session->reset_rc4(number == 1);
+    return {};
+  }
+  if (is_oid(option, {GSS_NTLMSSP_SET_SEQ_NUM_OID_STRING, GSS_NTLMSSP_SET_SEQ_NUM_OID_LENGTH})) {
+    if (!sound) {
+      return Error{Errc::kBadArgument, "sequence number"};
+    }
+    TRY(protocol::Session * session, usable_session(context));
+    TRY_VOID(session->set_sequence(number));
+    return {};
+  }
+  return unavailable();
+}
+
+// A name for the caller, made before any output is set; nothing for an output that is not wanted.
+std::unique_ptr<NameObject> copy_of(const std::unique_ptr<NameObject>& name,
+                                    const gss_name_t* wanted) {
+  return wanted != nullptr && name != nullptr ? std::make_unique<NameObject>(*name) : nullptr;
+}
+
+}  // namespace
+}  // namespace ntlm::abi
+
+using namespace ntlm::abi;
+using ntlm::Errc;
+
+extern "C" {
+
+OM_uint32 gss_context_time(OM_uint32* minor_status, gss_ctx_id_t context_handle,
+                           OM_uint32* time_rec) noexcept {
+  clear(minor_status, time_rec);
+  return guard(minor_status, [&]() -> Status {
+    auto* context = borrow<ContextObject>(context_handle);
+    if (context == nullptr || !context->complete) {
+      return with_major(GSS_S_NO_CONTEXT, Errc::kIncompleteContext);
+    }
+    const std::uint32_t left = remaining_lifetime(*context);
+    set(time_rec, left);
+    return left == 0 ? with_major(GSS_S_CONTEXT_EXPIRED, Errc::kSequenceExhausted) : Status();
+  });
+}
+
+OM_uint32 gss_inquire_context(OM_uint32* minor_status, gss_ctx_id_t context_handle,
+                              gss_name_t* src_name, gss_name_t* targ_name, OM_uint32* lifetime_rec,
+                              gss_OID* mech_type, OM_uint32* ctx_flags, int* locally_initiated,
+                              int* open) noexcept {
+  clear(minor_status, src_name, targ_name, lifetime_rec, mech_type, ctx_flags, locally_initiated,
+        open);
+  return guard(minor_status, [&]() -> Status {
+    auto* context = borrow<ContextObject>(context_handle);
+    if (context == nullptr || context->failed()) {
+      return with_major(GSS_S_NO_CONTEXT,
+                        context == nullptr ? Errc::kBadArgument : Errc::kDeadContext);
+    }
+    auto source = copy_of(context->source, src_name);
+    auto target = copy_of(context->target, targ_name);
+    if (source != nullptr) {
+      *src_name = lend<gss_name_struct>(std::move(source));
+    }
+    if (target != nullptr) {
+      *targ_name = lend<gss_name_struct>(std::move(target));
+    }
+    set(lifetime_rec, context->complete ? OM_uint32{remaining_lifetime(*context)} : OM_uint32{0});
+    set(mech_type, mechanism_oid());
+    set(ctx_flags, context->granted_flags);
+    set(locally_initiated, context->locally_initiated() ? 1 : 0);
+    set(open, context->complete ? 1 : 0);
+    return {};
+  });
+}
+
+OM_uint32 gss_inquire_sec_context_by_oid(OM_uint32* minor_status, gss_ctx_id_t context_handle,
+                                         gss_OID desired_object,
+                                         gss_buffer_set_t* data_set) noexcept {
+  clear(minor_status, data_set);
+  if (data_set == nullptr) {
+    return GSS_S_CALL_INACCESSIBLE_WRITE;
+  }
+  return guard(minor_status, [&]() -> Status {
+    auto* context = borrow<ContextObject>(context_handle);
+    if (context == nullptr || context->failed()) {
+      return with_major(GSS_S_NO_CONTEXT,
+                        context == nullptr ? Errc::kBadArgument : Errc::kDeadContext);
+    }
+    return inquire(*context, desired_object, data_set);
+  });
+}
+
+OM_uint32 gss_set_sec_context_option(OM_uint32* minor_status, gss_ctx_id_t* context_handle,
+                                     gss_OID desired_object, gss_buffer_t value) noexcept {
+  clear(minor_status);
+  if (context_handle == nullptr) {
+    return GSS_S_CALL_INACCESSIBLE_READ;
+  }
+  return guard(minor_status, [&]() -> Status {
+    if (*context_handle == GSS_C_NO_CONTEXT) {
+      auto fresh = std::make_unique<ContextObject>();
+      const Status status = set_option(*fresh, desired_object, bytes_of(value));
+      if (status.major == GSS_S_COMPLETE) {
+        *context_handle = lend<gss_ctx_id_struct>(std::move(fresh));
+      }
+      return status;
+    }
+    auto* context = borrow<ContextObject>(*context_handle);
+    return context != nullptr ? set_option(*context, desired_object, bytes_of(value))
+                              : with_major(GSS_S_NO_CONTEXT, Errc::kBadArgument);
+  });
+}
+
+}  // extern "C"

@@ -305,38 +305,6 @@ std::uint32_t remaining_lifetime(const ContextObject& context) {
   return now >= context.expires_boot ? 0 : static_cast<std::uint32_t>(context.expires_boot - now);
 }
 
-protocol::Session* ContextObject::session() {
-  if (auto* acceptor = std::get_if<Acceptor>(&machine)) {
-    return acceptor->established() != nullptr ? &acceptor->established()->session : nullptr;
-  }
-  if (auto* initiator = std::get_if<Initiator>(&machine)) {
-    return initiator->established() != nullptr ? &initiator->established()->session : nullptr;
-  }
-  return nullptr;
-}
-
-bool ContextObject::failed() const {
-  if (const auto* acceptor = std::get_if<Acceptor>(&machine)) {
-    return acceptor->failed();
-  }
-  const auto* initiator = std::get_if<Initiator>(&machine);
-  return initiator != nullptr && initiator->failed();
-}
-
-Result<protocol::Session*> usable_session(ContextObject& context) {
-  if (context.failed()) {
-    return fail(Errc::kDeadContext, "context");
-  }
-  protocol::Session* session = context.session();
-  if (session == nullptr || !context.complete) {
-    return fail(Errc::kIncompleteContext, "context");
-  }
-  if (remaining_lifetime(context) == 0) {
-    return fail(Errc::kSequenceExhausted, "context lifetime");
-  }
-  return session;
-}
-
 const char* version_word(protocol::NtlmVersion version) {
   switch (version) {
     case protocol::NtlmVersion::kV2:

@@ -218,6 +218,41 @@ HashResponder::HashResponder(AccountName account, crypto::NtHash hash,
   domain_utf16le_ = utf16le_from_utf8(account_.domain).value_or(Bytes{});
 }
 
+bool HashResponder::save(Writer& writer) const {
+  for (const std::string* text : {&account_.user, &account_.domain}) {
+    writer.u16(static_cast<std::uint16_t>(text->size()));
+    for (const char c : *text) {
+      writer.u8(static_cast<std::uint8_t>(c));
+    }
+  }
+  writer.bytes(hash_.expose());
+  writer.u8(lm_hash_ ? 1 : 0);
+  if (lm_hash_) {
+    writer.bytes(lm_hash_->expose());
+  }
+  return true;
+}
+
+Result<HashResponder> HashResponder::restore(Reader& reader) {
+  AccountName account;
+  for (std::string* text : {&account.user, &account.domain}) {
+    const ByteView bytes = reader.take(reader.u16());
+    text->assign(bytes.begin(), bytes.end());
+  }
+  auto hash_bytes = reader.take<16>();
+  crypto::NtHash hash{std::span<const std::uint8_t, 16>(hash_bytes)};
+  wipe(hash_bytes.data(), hash_bytes.size());
+  std::optional<crypto::LmHash> lm_hash;
+  const std::uint8_t has_lm = reader.u8();
+  if (has_lm == 1) {
+    lm_hash.emplace(std::span<const std::uint8_t, 16>(reader.take<16>()));
+  }
+  if (!reader.ok() || has_lm > 1 || account.user.empty()) {
+    return fail(Errc::kDefectiveExport, "exported credential");
+  }
+  return HashResponder(std::move(account), std::move(hash), std::move(lm_hash));
+}
+
 Result<ChallengeResponse> HashResponder::respond(const Challenge& challenge) const {
   if (user_utf16le_.empty()) {
     return fail(Errc::kBadName, "credential.account");

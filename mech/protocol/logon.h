@@ -134,6 +134,9 @@ class Responder {
     crypto::ExportedSessionKey key;
   };
   virtual bool answers_whole() const { return false; }
+  // Writes what another process needs to answer as this one does (security.md P17); false: it cannot
+  // travel, since the secret is elsewhere.
+  virtual bool save(Writer& /*writer*/) const { return false; }
   virtual Result<WholeAnswer> answer(ByteView negotiate, ByteView challenge) const;
 };
 
@@ -143,6 +146,9 @@ class HashResponder final : public Responder {
   HashResponder(AccountName account, crypto::NtHash hash, std::optional<crypto::LmHash> lm_hash);
   const AccountName& account() const override { return account_; }
   Result<ChallengeResponse> respond(const Challenge& challenge) const override;
+  // u16 size and text of user and domain, NT hash, u8 whether an LM hash follows.
+  bool save(Writer& writer) const override;
+  static Result<HashResponder> restore(Reader& reader);  // kDefectiveExport
 
  private:
   Result<ChallengeResponse> respond_v2(const Challenge& challenge) const;

@@ -77,6 +77,7 @@ class Acceptor {
   Acceptor(std::shared_ptr<const AcceptorSetup> setup, Clock& clock, Random& random);
 
   void set_options(AcceptOptions options) { options_ = options; }
+  const AcceptOptions& options() const { return options_; }
 
   struct Step {
     Bytes token;  // to send; empty on the last leg

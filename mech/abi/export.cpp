@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: MIT
+// gss_export_sec_context and its counterpart, for half-made contexts too: a worker may hand an
+// exchange to another one between its legs. abi/transfer.cpp wraps and authenticates the content,
+// which is
+//
+//   u8 role (0 acceptor, 1 initiator), u32 requested flags, u32 granted flags, u8 complete, u64 end
+//   (100 ns since 1601, 0 none), service, source and target names (u8 kind + 1 or 0, two texts), an
+//   initiator's secret (u8 0 none, 1 hash, 2 anonymous), then the machine (protocol/exported.cpp).
+//   A text is u16 length and UTF-8.
+//
+// The importer's own configuration and stores decide from then on.
+#include <array>
+
+#include "abi/boundary.h"
+#include "abi/context.h"
+#include "abi/name.h"
+#include "abi/transfer.h"
+#include "store/open.h"
+
+namespace ntlm::abi {
+namespace {
+
+constexpr std::uint64_t kTicksPerSecond = 10'000'000;
+constexpr std::uint32_t kLongestJourney = 36 * 3600;  // seconds, for a context without an end
+constexpr std::size_t kMaxContent = 1u << 20;
+
+enum class Secret : std::uint8_t { kNone, kHash, kAnonymous };
+
+void put(Writer& writer, const std::string& text) {
+  writer.u16(static_cast<std::uint16_t>(text.size()));
+  for (const char c : text) {
+    writer.u8(static_cast<std::uint8_t>(c));
+  }
+}
+
+std::string get_text(Reader& reader) {
+  const ByteView bytes = reader.take(reader.u16());
+  return {bytes.begin(), bytes.end()};
+}
+
+void put(Writer& writer, const std::unique_ptr<NameObject>& name) {
+  if (name == nullptr) {
+    writer.u8(0);
+    return;
+  }
+  writer.u8(static_cast<std::uint8_t>(static_cast<std::uint8_t>(name->kind) + 1));
+  const bool service = name->kind == NameObject::Kind::kService;
+  put(writer, service ? name->service.service : name->account.user);
+  put(writer, service ? name->service.host : name->account.domain);
+}
+
+std::unique_ptr<NameObject> get_name(Reader& reader) {
+  const std::uint8_t kind = reader.u8();
+  if (kind == 0) {
+    return nullptr;
+  }
+  auto name = std::make_unique<NameObject>();
+  if (kind > static_cast<std::uint8_t>(NameObject::Kind::kAnonymous) + 1) {
+    reader.fail();
+    return nullptr;
+  }
+  name->kind = static_cast<NameObject::Kind>(kind - 1);
+  const bool service = name->kind == NameObject::Kind::kService;
+  (service ? name->service.service : name->account.user) = get_text(reader);
+  (service ? name->service.host : name->account.domain) = get_text(reader);
+  return name;
+}
+
+Result<void> put_machine(Writer& writer, const ContextObject& context) {
+  const auto* initiator = std::get_if<protocol::Initiator>(&context.machine);
+  if (initiator == nullptr) {
+    writer.u8(static_cast<std::uint8_t>(Secret::kNone));
+    std::get<protocol::Acceptor>(context.machine).save(writer);
+    return {};
+  }
+  // The secret travels only while it is still needed.
+  if (initiator->established() != nullptr) {
+    writer.u8(static_cast<std::uint8_t>(Secret::kNone));
+  } else if (initiator->responder()->anonymous()) {
+    writer.u8(static_cast<std::uint8_t>(Secret::kAnonymous));
+  } else {
+    writer.u8(static_cast<std::uint8_t>(Secret::kHash));
+    if (!initiator->responder()->save(writer)) {
+      return fail(Errc::kNoCredential, "export");
+    }
+  }
+  initiator->save(writer);
+  return {};
+}
+
+Result<void> get_machine(Reader& reader, bool initiates, ContextObject& context) {
+  std::shared_ptr<const protocol::Responder> responder;
+  switch (static_cast<Secret>(reader.u8())) {
+    case Secret::kNone:
+      break;
+    case Secret::kHash: {
+      TRY(protocol::HashResponder restored, protocol::HashResponder::restore(reader));
+      responder = std::make_shared<protocol::HashResponder>(std::move(restored));
+      break;
+    }
+    case Secret::kAnonymous:
+      responder = store::anonymous_responder();
+      break;
+    default:
+      return fail(Errc::kDefectiveExport, "exported context");
+  }
+  if (initiates) {
+    TRY(auto machine,
+        protocol::Initiator::restore(reader, context.setup->policy(), std::move(responder),
+                                     system_clock(), system_random()));
+    context.machine.emplace<protocol::Initiator>(std::move(machine));
+    return {};
+  }
+  TRY(auto machine, protocol::Acceptor::restore(reader, context.setup->acceptor, system_clock(),
+                                                system_random()));
+  context.machine.emplace<protocol::Acceptor>(std::move(machine));
+  return {};
+}
+
+Result<Bytes> export_content(const ContextObject& context) {
+  Writer writer(1024, kMaxContent);
+  writer.u8(context.locally_initiated() ? 1 : 0);
+  writer.u32(context.requested_flags);
+  writer.u32(context.granted_flags);
+  writer.u8(context.complete ? 1 : 0);
+  const std::uint32_t left = remaining_lifetime(context);
+  writer.u64(context.expires_boot == 0 ? 0 : system_clock().filetime() + left * kTicksPerSecond);
+  put(writer, context.service);
+  put(writer, context.source);
+  put(writer, context.target);
+  TRY_VOID(put_machine(writer, context));
+  return std::move(writer).finish("exported context");
+}
+
+Result<std::unique_ptr<ContextObject>> import_content(ByteView content) {
+  Reader reader(content);
+  auto context = std::make_unique<ContextObject>();
+  TRY(context->setup, current_setup());
+  const std::uint8_t role = reader.u8();
+  context->requested_flags = reader.u32();
+  context->granted_flags = reader.u32();
+  const std::uint8_t complete = reader.u8();
+  const std::uint64_t end = reader.u64();
+  context->service = get_text(reader);
+  context->source = get_name(reader);
+  context->target = get_name(reader);
+  if (!reader.ok() || role > 1 || complete > 1) {
+    return fail(Errc::kDefectiveExport, "exported context");
+  }
+  context->complete = complete == 1;
+  if (end != 0) {
+    const std::uint64_t now = system_clock().filetime();
+    const std::uint64_t left = end > now ? (end - now) / kTicksPerSecond : 0;
+    context->expires_boot = system_clock().boot_seconds() + left;
+  }
+  TRY_VOID(get_machine(reader, role == 1, *context));
+  if (!reader.at_end() || context->complete != (context->session() != nullptr)) {
+    return fail(Errc::kDefectiveExport, "exported context");
+  }
+  if (auto* acceptor = std::get_if<protocol::Acceptor>(&context->machine)) {
+    context->accept_options = acceptor->options();
+    if (context->complete) {
+      // The peer's name comes with its attributes and evidence, which live in the machine.
+      context->source = proven_name(acceptor->established()->principal, acceptor->evidence());
+    }
+  }
+  return context;
+}
+
+OM_uint32 import_context(OM_uint32* minor_status, gss_buffer_t token,
+                         gss_ctx_id_t* context_handle) noexcept {
+  clear(minor_status, context_handle);
+  if (context_handle == nullptr) {
+    return GSS_S_CALL_INACCESSIBLE_WRITE;
+  }
+  return guard(minor_status, [&]() -> Status {
+    TRY(const SecretBytes content, open_transfer(TransferKind::kContext, bytes_of(token)));
+    TRY(auto context, import_content(content));
+    *context_handle = lend<gss_ctx_id_struct>(std::move(context));
+    return {};
+  });
+}
+
+}  // namespace
+}  // namespace ntlm::abi
+
+using namespace ntlm::abi;
+using ntlm::Errc;
+
+extern "C" {
+
+OM_uint32 gss_export_sec_context(OM_uint32* minor_status, gss_ctx_id_t* context_handle,
+                                 gss_buffer_t interprocess_token) noexcept {
+  clear(minor_status, interprocess_token);
+  if (context_handle == nullptr || interprocess_token == nullptr) {
+    return GSS_S_CALL_INACCESSIBLE_WRITE;
+  }
+  return guard(minor_status, [&]() -> Status {
+    auto* context = borrow<ContextObject>(*context_handle);
+    if (context == nullptr || context->failed() ||
+        std::holds_alternative<std::monostate>(context->machine)) {
+      return with_major(GSS_S_NO_CONTEXT,
+                        context == nullptr ? Errc::kBadArgument : Errc::kDeadContext);
+    }
+    TRY(ntlm::Bytes content, export_content(*context));
+    const std::uint32_t left = remaining_lifetime(*context);
+    const std::uint32_t journey = !context->complete
+                                      ? context->setup->policy().challenge_max_age
+                                      : (left == GSS_C_INDEFINITE ? kLongestJourney : left);
+    auto sealed = seal_transfer(TransferKind::kContext, content, journey);
+    ntlm::wipe(content.data(), content.size());
+    if (!sealed) {
+      return sealed.error();
+    }
+    TRY(OutputBuffer output, OutputBuffer::copy(ntlm::ByteView(*sealed)));
+    ntlm::wipe(sealed->data(), sealed->size());
+    std::move(output).give(interprocess_token);
+    // RFC 2744 5.10: the context is gone from here; two users of one RC4 stream would be a two-time
+    // pad.
+    delete std::exchange(context, nullptr);
+    *context_handle = GSS_C_NO_CONTEXT;
+    return {};
+  });
+}
+
+OM_uint32 gss_import_sec_context(OM_uint32* minor_status, gss_buffer_t interprocess_token,
+                                 gss_ctx_id_t* context_handle) noexcept {
+  return import_context(minor_status, interprocess_token, context_handle);
+}
+
+OM_uint32 gssspi_import_sec_context_by_mech(OM_uint32* minor_status, gss_OID /*desired_mech*/,
+                                            gss_buffer_t interprocess_token,
+                                            gss_ctx_id_t* context_handle) noexcept {
+  return import_context(minor_status, interprocess_token, context_handle);
+}
+
+}  // extern "C"

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 // Where C++ meets C. Every exported function is
-//   OM_uint32 gss_x(OM_uint32* minor, …) { clear(outputs…); return guard(minor, [&]() -> Status { …
-//   }); }
+//   OM_uint32 gss_x(OM_uint32* minor, …) {
+//     clear(outputs…);
+//     return guard(minor, [&]() -> Status { … });
+//   }
 // with these rules: outputs are cleared before anything is looked at; handles are borrowed, which
 // checks them; what is handed to the caller is allocated before the first output is set, so that no
-// call succeeds without its outputs and none fails with half of them. The only catch in the project
-// is here; sspi_compat has a twin.
+// call succeeds without its outputs and none fails with half of them. clear() and guard() are
+// noexcept, so the functions are, though MIT's headers, with whose declarations they must agree, do
+// not say so. The only catch in the project is here; sspi_compat has a twin.
 #pragma once
-
-#include <gssapi/gssapi.h>
 
 #include <cerrno>
 #include <cstdlib>
@@ -18,6 +19,7 @@
 #include <string_view>
 #include <utility>
 
+#include "abi/gssapi.h"
 #include "abi/status.h"
 #include "base/bytes.h"
 #include "base/secret.h"
@@ -69,6 +71,9 @@ inline ByteView bytes_of(const gss_buffer_desc* buffer) noexcept {
 inline std::string_view text_of(const gss_buffer_desc* buffer) noexcept {
   if (buffer == nullptr || buffer->value == nullptr) return {};
   return {static_cast<const char*>(buffer->value), buffer->length};
+}
+inline ByteView bytes_of(std::string_view text) noexcept {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 inline bool same_oid(const gss_OID_desc* a, const gss_OID_desc* b) noexcept {
   return a != nullptr && b != nullptr && a->length == b->length &&
@@ -125,6 +130,35 @@ class OutputBuffer {
  private:
   std::uint8_t* value_ = nullptr;
   std::size_t size_ = 0;
+};
+
+// A buffer set that is wiped and released unless somebody takes it.
+class BufferSet {
+ public:
+  BufferSet() = default;
+  BufferSet(BufferSet&& other) noexcept : set_(std::exchange(other.set_, GSS_C_NO_BUFFER_SET)) {}
+  BufferSet& operator=(BufferSet&&) = delete;
+  ~BufferSet() {
+    if (set_ == GSS_C_NO_BUFFER_SET) return;
+    OM_uint32 minor = 0;
+    for (std::size_t i = 0; i < set_->count; ++i)
+      wipe(set_->elements[i].value, set_->elements[i].length);
+    gss_release_buffer_set(&minor, &set_);
+  }
+  Result<void> add(ByteView bytes) {
+    OM_uint32 minor = 0;
+    // The member is copied, never written to.
+    gss_buffer_desc member{bytes.size(), const_cast<std::uint8_t*>(bytes.data())};
+    if (GSS_ERROR(gss_add_buffer_set_member(&minor, &member, &set_)))
+      return fail(Errc::kNoMemory, "buffer set");
+    return {};
+  }
+  void give(gss_buffer_set_t* output) && noexcept {
+    if (output != nullptr) *output = std::exchange(set_, GSS_C_NO_BUFFER_SET);
+  }
+
+ private:
+  gss_buffer_set_t set_ = GSS_C_NO_BUFFER_SET;
 };
 
 }  // namespace ntlm::abi

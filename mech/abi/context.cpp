@@ -356,7 +356,7 @@ OM_uint32 gss_accept_sec_context(OM_uint32* minor_status, gss_ctx_id_t* context_
                                  gss_channel_bindings_t input_chan_bindings, gss_name_t* src_name,
                                  gss_OID* mech_type, gss_buffer_t output_token,
                                  OM_uint32* ret_flags, OM_uint32* time_rec,
-                                 gss_cred_id_t* delegated_cred_handle) noexcept {
+                                 gss_cred_id_t* delegated_cred_handle) {
   clear(minor_status, src_name, mech_type, output_token, ret_flags, time_rec,
         delegated_cred_handle);
   if (context_handle == nullptr || output_token == nullptr) {
@@ -373,7 +373,7 @@ OM_uint32 gss_init_sec_context(OM_uint32* minor_status, gss_cred_id_t claimant_c
                                gss_OID /*mech_type*/, OM_uint32 req_flags, OM_uint32 /*time_req*/,
                                gss_channel_bindings_t input_chan_bindings, gss_buffer_t input_token,
                                gss_OID* actual_mech_type, gss_buffer_t output_token,
-                               OM_uint32* ret_flags, OM_uint32* time_rec) noexcept {
+                               OM_uint32* ret_flags, OM_uint32* time_rec) {
   clear(minor_status, actual_mech_type, output_token, ret_flags, time_rec);
   if (context_handle == nullptr || output_token == nullptr) {
     return GSS_S_CALL_INACCESSIBLE_WRITE;
@@ -386,7 +386,7 @@ OM_uint32 gss_init_sec_context(OM_uint32* minor_status, gss_cred_id_t claimant_c
 }
 
 OM_uint32 gss_delete_sec_context(OM_uint32* minor_status, gss_ctx_id_t* context_handle,
-                                 gss_buffer_t output_token) noexcept {
+                                 gss_buffer_t output_token) {
   clear(minor_status, output_token);
   if (context_handle == nullptr) {
     return GSS_S_CALL_INACCESSIBLE_WRITE;
@@ -404,7 +404,7 @@ OM_uint32 gss_delete_sec_context(OM_uint32* minor_status, gss_ctx_id_t* context_
 // NTLM has no context tokens beside those of the exchange ([MS-NLMP] 2.2.1): whatever this is, it
 // is none.
 OM_uint32 gss_process_context_token(OM_uint32* minor_status, gss_ctx_id_t context_handle,
-                                    gss_buffer_t) noexcept {
+                                    gss_buffer_t) {
   clear(minor_status);
   return guard(minor_status, [&]() -> Status {
     return borrow<ContextObject>(context_handle) != nullptr

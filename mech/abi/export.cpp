@@ -168,7 +168,7 @@ Result<std::unique_ptr<ContextObject>> import_content(ByteView content) {
 }
 
 OM_uint32 import_context(OM_uint32* minor_status, gss_buffer_t token,
-                         gss_ctx_id_t* context_handle) noexcept {
+                         gss_ctx_id_t* context_handle) {
   clear(minor_status, context_handle);
   if (context_handle == nullptr) {
     return GSS_S_CALL_INACCESSIBLE_WRITE;
@@ -190,7 +190,7 @@ using ntlm::Errc;
 extern "C" {
 
 OM_uint32 gss_export_sec_context(OM_uint32* minor_status, gss_ctx_id_t* context_handle,
-                                 gss_buffer_t interprocess_token) noexcept {
+                                 gss_buffer_t interprocess_token) {
   clear(minor_status, interprocess_token);
   if (context_handle == nullptr || interprocess_token == nullptr) {
     return GSS_S_CALL_INACCESSIBLE_WRITE;
@@ -224,13 +224,13 @@ OM_uint32 gss_export_sec_context(OM_uint32* minor_status, gss_ctx_id_t* context_
 }
 
 OM_uint32 gss_import_sec_context(OM_uint32* minor_status, gss_buffer_t interprocess_token,
-                                 gss_ctx_id_t* context_handle) noexcept {
+                                 gss_ctx_id_t* context_handle) {
   return import_context(minor_status, interprocess_token, context_handle);
 }
 
 OM_uint32 gssspi_import_sec_context_by_mech(OM_uint32* minor_status, gss_OID /*desired_mech*/,
                                             gss_buffer_t interprocess_token,
-                                            gss_ctx_id_t* context_handle) noexcept {
+                                            gss_ctx_id_t* context_handle) {
   return import_context(minor_status, interprocess_token, context_handle);
 }
 

@@ -195,7 +195,7 @@ using ntlm::Errc;
 extern "C" {
 
 OM_uint32 gss_context_time(OM_uint32* minor_status, gss_ctx_id_t context_handle,
-                           OM_uint32* time_rec) noexcept {
+                           OM_uint32* time_rec) {
   clear(minor_status, time_rec);
   return guard(minor_status, [&]() -> Status {
     auto* context = borrow<ContextObject>(context_handle);
@@ -211,7 +211,7 @@ OM_uint32 gss_context_time(OM_uint32* minor_status, gss_ctx_id_t context_handle,
 OM_uint32 gss_inquire_context(OM_uint32* minor_status, gss_ctx_id_t context_handle,
                               gss_name_t* src_name, gss_name_t* targ_name, OM_uint32* lifetime_rec,
                               gss_OID* mech_type, OM_uint32* ctx_flags, int* locally_initiated,
-                              int* open) noexcept {
+                              int* open) {
   clear(minor_status, src_name, targ_name, lifetime_rec, mech_type, ctx_flags, locally_initiated,
         open);
   return guard(minor_status, [&]() -> Status {
@@ -238,8 +238,7 @@ OM_uint32 gss_inquire_context(OM_uint32* minor_status, gss_ctx_id_t context_hand
 }
 
 OM_uint32 gss_inquire_sec_context_by_oid(OM_uint32* minor_status, gss_ctx_id_t context_handle,
-                                         gss_OID desired_object,
-                                         gss_buffer_set_t* data_set) noexcept {
+                                         gss_OID desired_object, gss_buffer_set_t* data_set) {
   clear(minor_status, data_set);
   if (data_set == nullptr) {
     return GSS_S_CALL_INACCESSIBLE_WRITE;
@@ -255,7 +254,7 @@ OM_uint32 gss_inquire_sec_context_by_oid(OM_uint32* minor_status, gss_ctx_id_t c
 }
 
 OM_uint32 gss_set_sec_context_option(OM_uint32* minor_status, gss_ctx_id_t* context_handle,
-                                     gss_OID desired_object, gss_buffer_t value) noexcept {
+                                     gss_OID desired_object, gss_buffer_t value) {
   clear(minor_status);
   if (context_handle == nullptr) {
     return GSS_S_CALL_INACCESSIBLE_READ;

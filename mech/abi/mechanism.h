@@ -3,7 +3,7 @@
 // what mechanisms return; OIDs are not const in RFC 2744's types, and nobody writes to these.
 #pragma once
 
-#include <gssapi/gssapi.h>
+#include "abi/gssapi.h"
 
 namespace ntlm::abi {
 

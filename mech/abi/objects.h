@@ -6,12 +6,11 @@
 // shared_ptr, so the credential may go first.
 #pragma once
 
-#include <gssapi/gssapi.h>
-
 #include <atomic>
 #include <memory>
 #include <variant>
 
+#include "abi/gssapi.h"
 #include "abi/setup.h"
 #include "protocol/acceptor.h"
 #include "protocol/initiator.h"
@@ -83,8 +82,7 @@ struct ContextObject {
   bool failed() const;
 };
 
-// The session, when this context may protect messages now: kDeadContext, kIncompleteContext or
-// kSequenceExhausted (its lifetime is over) otherwise.
+// The session of an established context; kDeadContext or kIncompleteContext otherwise.
 Result<protocol::Session*> usable_session(ContextObject& context);
 
 }  // namespace ntlm::abi

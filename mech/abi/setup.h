@@ -24,6 +24,7 @@ struct Setup {
       acceptor;  // its policy and names are this process' own
   protocol::DisplayForm display_form = protocol::DisplayForm::kDomainBackslashUser;
   AuditSettings audit;
+  bool default_mechanism = true;
 
   const protocol::Policy& policy() const { return acceptor->policy; }
   const protocol::HostNames& host() const { return acceptor->names; }
@@ -37,6 +38,11 @@ Result<std::shared_ptr<const Setup>> current_setup();
 // For calls that only show something: the defaults stand in for a configuration that cannot be
 // used.
 protocol::DisplayForm display_form();
+bool allows_anonymous();
+bool default_mechanism();  // [ntlm] default_mechanism
+// True for a name of this host under which its own accounts live (not for the domain that it is a
+// member of).
+bool own_domain(std::string_view domain);
 
 // The sentence that says why current_setup() fails; empty when it does not.
 std::string configuration_fault();

@@ -3,10 +3,9 @@
 // security.md section 4, the minors the public numbers of include/gssapi_ntlm.h.
 #pragma once
 
-#include <gssapi/gssapi.h>
-
 #include <string>
 
+#include "abi/gssapi.h"
 #include "base/result.h"
 
 namespace ntlm::abi {

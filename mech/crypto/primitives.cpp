@@ -86,7 +86,7 @@ std::array<std::uint8_t, 32> hmac_sha256(ByteView key, std::initializer_list<Byt
   return mac;
 }
 
-// ---- CRC-32 (ISO-HDLC, reflected polynomial 0xEDB88320), as [MS-NLMP] 3.4.4.1 has it --
+// ---- CRC-32 (ISO-HDLC, reflected polynomial 0xEDB88320), as [MS-NLMP] 3.4.4.1 has it -----------
 
 namespace {
 constexpr std::array<std::uint32_t, 256> kCrcTable = [] {
@@ -110,7 +110,7 @@ std::uint32_t crc32(ByteView data, std::uint32_t before) {
   return ~value;
 }
 
-// ---- Random bytes ---------------------------------------------------------------------
+// ---- Random bytes ------------------------------------------------------------------------------
 
 namespace {
 
@@ -189,7 +189,7 @@ void random_bytes(std::span<std::uint8_t> out) {
   pool.left -= out.size();
 }
 
-// ---- Sealing of exports: AES-256-GCM and HMAC-SHA-256 ---------------------------------
+// ---- Sealing of exports: AES-256-GCM and HMAC-SHA-256 ------------------------------------------
 
 namespace {
 

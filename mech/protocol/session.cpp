@@ -144,7 +144,8 @@ Result<void> Session::allow_unagreed_sealing() {
   return {};
 }
 
-// ---- The halves -----------------------------------------------------------------------
+// ---- The halves
+// -----------------------------------------------------------------------------------
 
 std::unique_ptr<Session::Half>& Session::place(Way way) {
   return way == Way::kSending || one_half() ? sending_ : receiving_;
@@ -185,9 +186,7 @@ Result<Session::Half*> Session::start(Way way) {
     }
     half.rc4 = crypto::Rc4(crypto::datagram_seal_key(half.seal_key, half.sequence).view());
   }
-  if (way == Way::kReceiving) {
-    half.rc4.checkpoint();
-  }
+  half.rc4.checkpoint();
   return &half;
 }
 
@@ -207,7 +206,8 @@ Result<void> Session::set_sequence(std::uint32_t value) {
   return {};
 }
 
-// ---- Messages -------------------------------------------------------------------------
+// ---- Messages
+// -------------------------------------------------------------------------------------
 
 Result<void> Session::sign(std::span<const ByteView> message, Signature signature) {
   if (!can_sign()) {
@@ -332,7 +332,8 @@ bool Session::was_only_signed(Half& half, std::span<const Piece> pieces, ByteVie
   return false;
 }
 
-// ---- Export ---------------------------------------------------------------------------
+// ---- Export
+// ---------------------------------------------------------------------------------------
 
 // role, flags, whether unagreed sealing is allowed, the key; then for each way whether it was used
 // and, if so, its sequence numbers and its stream. Keys of signatures and seals are made again from

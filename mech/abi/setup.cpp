@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: MIT
+#include "abi/setup.h"
+
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <time.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+#include <optional>
+
+#include "abi/status.h"
+#include "base/text.h"
+#include "crypto/primitives.h"
+#include "store/open.h"
+
+namespace ntlm::abi {
+namespace {
+
+constexpr const char* kDefaultPath = "/etc/gss/ntlm.conf";
+constexpr std::int64_t kLookEvery = 1'000'000'000;  // nanoseconds
+
+std::int64_t coarse_now() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return static_cast<std::int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
+}
+
+// The variables that README names; a process with raised privilege has none of them.
+struct Environment {
+  static constexpr std::array<const char*, 4> kNames = {
+      "GSS_NTLM_CONF", "NTLM_USER_FILE", "NETBIOS_COMPUTER_NAME", "NETBIOS_DOMAIN_NAME"};
+  std::array<std::optional<std::string>, kNames.size()> values;
+
+  static Environment now() {
+    Environment environment;
+    for (std::size_t i = 0; i < kNames.size(); ++i) {
+      if (const char* value = secure_getenv(kNames[i])) environment.values[i] = value;
+    }
+    return environment;
+  }
+  bool still_true() const {
+    for (std::size_t i = 0; i < kNames.size(); ++i) {
+      const char* value = secure_getenv(kNames[i]);
+      if (value == nullptr ? values[i].has_value() : values[i] != std::string_view(value)) {
+        return false;
+      }
+    }
+    return true;
+  }
+  const std::optional<std::string>& conf() const { return values[0]; }
+  std::string user_file() const { return values[1].value_or(""); }
+  std::string computer() const { return values[2].value_or(""); }
+  std::string domain() const { return values[3].value_or(""); }
+};
+
+// What tells one version of a file from the next.
+struct FileIdentity {
+  bool exists = false;
+  std::array<std::int64_t, 7> marks{};
+
+  static FileIdentity of(const std::string& path) {
+    struct stat status {};
+    FileIdentity identity;
+    if (::stat(path.c_str(), &status) != 0) return identity;
+    identity.exists = true;
+    identity.marks = {static_cast<std::int64_t>(status.st_dev),
+                      static_cast<std::int64_t>(status.st_ino),
+                      status.st_size,
+                      status.st_mtim.tv_sec,
+                      status.st_mtim.tv_nsec,
+                      status.st_ctim.tv_sec,
+                      status.st_ctim.tv_nsec};
+    return identity;
+  }
+  bool operator==(const FileIdentity&) const = default;
+};
+
+// One look at the world. Immutable once published.
+struct Snapshot {
+  Environment environment;
+  std::string path;
+  FileIdentity file;
+  std::shared_ptr<const Setup> setup;  // null when there is a fault
+  Errc fault = Errc::kInternal;
+  std::string fault_text;
+  bool verifier_had_names = false;
+  mutable std::atomic_flag reported;
+  Snapshot* next_retired = nullptr;
+
+  bool still_true() const {
+    if (FileIdentity::of(path) != file) return false;
+    // winbindd may have come up since, and the domain's names must be those of CHALLENGE.
+    return setup == nullptr ||
+           (setup->acceptor->verifier->host_names() != nullptr) == verifier_had_names;
+  }
+};
+
+// --- names
+// -----------------------------------------------------------------------------------------------------------
+
+std::string first_label(std::string_view host) {
+  return std::string(host.substr(0, host.find('.')));
+}
+
+std::string netbios_name(std::string_view host) {
+  return upper_utf8(first_label(host)).substr(0, 15);
+}
+
+protocol::HostNames names_of_host() {
+  utsname system{};
+  std::string node = ::uname(&system) == 0 ? system.nodename : "";
+  if (node.empty()) node = "localhost";
+  const auto dot = node.find('.');
+  protocol::HostNames names;
+  // A host outside any domain is its own, as Windows puts it.
+  names.nb_computer = names.nb_domain = netbios_name(node);
+  names.dns_computer = node;
+  names.dns_domain = dot == std::string::npos ? node : node.substr(dot + 1);
+  return names;
+}
+
+// The first that is given: environment, configuration, what the verifier must have, the host.
+protocol::HostNames host_names(const Environment& environment, const Config& config,
+                               const protocol::Verifier& verifier) {
+  const protocol::HostNames* wish = verifier.host_names();
+  protocol::HostNames names = wish != nullptr ? *wish : names_of_host();
+  const auto prefer = [&](std::string& name, const std::string& variable, const char* key) {
+    if (config.is_set("ntlm", key)) name = config.text("ntlm", key);
+    if (!variable.empty()) name = variable;
+  };
+  prefer(names.nb_computer, environment.computer(), "netbios_computer");
+  // A standalone host renamed so is still its own domain.
+  if (wish == nullptr) names.nb_domain = names.nb_computer;
+  prefer(names.nb_domain, environment.domain(), "netbios_domain");
+  prefer(names.dns_computer, "", "dns_computer");
+  prefer(names.dns_domain, "", "dns_domain");
+  return names;
+}
+
+// --- reading
+// ---------------------------------------------------------------------------------------------------------
+
+void set_fault(Snapshot& snapshot, Errc code, std::string text) {
+  snapshot.setup = nullptr;
+  snapshot.fault = code;
+  snapshot.fault_text = std::move(text);
+}
+
+tl::expected<Config, std::string> load_config(const Snapshot& snapshot) {
+  // Only the default file may be missing.
+  if (!snapshot.file.exists && !snapshot.environment.conf()) return Config();
+  return Config::load(snapshot.path);
+}
+
+void fill(Snapshot& snapshot) {
+  auto config = load_config(snapshot);
+  if (!config) return set_fault(snapshot, Errc::kConfiguration, config.error());
+  auto setup = std::make_shared<Setup>();
+  const std::string& path = snapshot.path;
+  if (config->text("ntlm", "display_form") == "user@domain") {
+    setup->display_form = protocol::DisplayForm::kUserAtDomain;
+  }
+  setup->audit = AuditSettings::from(*config);
+  setup->default_mechanism = config->flag("ntlm", "default_mechanism");
+  setup->user_file = snapshot.environment.user_file();
+
+  const protocol::Policy policy = protocol::Policy::from(*config);
+  if (crypto::kernel_in_fips_mode() && !policy.ntlm_in_fips) {
+    return set_fault(snapshot, Errc::kFips, "");
+  }
+  if (const auto available = crypto::available();
+      !available && available.error().code != Errc::kFips) {
+    return set_fault(snapshot, available.error().code, "");
+  }
+  auto verifier = store::open_verifier(store::settings_from(*config, setup->user_file));
+  if (!verifier) {
+    return set_fault(snapshot, Errc::kConfiguration, path + ": [ntlm] store: " + verifier.error());
+  }
+  snapshot.verifier_had_names = (*verifier)->host_names() != nullptr;
+  auto names = host_names(snapshot.environment, *config, **verifier);
+  setup->acceptor = std::make_shared<const protocol::AcceptorSetup>(policy, std::move(names),
+                                                                    std::move(*verifier));
+  setup->config = std::move(*config);
+  snapshot.setup = std::move(setup);
+}
+
+std::unique_ptr<Snapshot> take_snapshot() {
+  auto snapshot = std::make_unique<Snapshot>();
+  snapshot->environment = Environment::now();
+  snapshot->path = snapshot->environment.conf().value_or(kDefaultPath);
+  snapshot->file = FileIdentity::of(snapshot->path);
+  fill(*snapshot);
+  return snapshot;
+}
+
+// --- publishing
+// ------------------------------------------------------------------------------------------------------
+// Readers announce themselves, then load the current snapshot. A snapshot that was replaced is
+// freed when somebody sees no reader at all after it was unpublished: whoever comes later finds the
+// new one.
+
+constinit std::atomic<Snapshot*> g_current{nullptr};
+constinit std::atomic<Snapshot*> g_retired{nullptr};
+constinit std::atomic<std::uint64_t> g_readers{0};
+constinit std::atomic<std::int64_t> g_next_look{0};
+
+class Reading {
+ public:
+  Reading() { g_readers.fetch_add(1); }
+  ~Reading() { g_readers.fetch_sub(1); }
+  Reading(const Reading&) = delete;
+  Reading& operator=(const Reading&) = delete;
+};
+
+void retire(Snapshot* first) noexcept {
+  Snapshot* last = first;
+  while (last->next_retired != nullptr) last = last->next_retired;
+  last->next_retired = g_retired.load();
+  while (!g_retired.compare_exchange_weak(last->next_retired, first)) {
+  }
+}
+
+void free_retired() noexcept {
+  if (g_retired.load(std::memory_order_relaxed) == nullptr) return;
+  Snapshot* snapshot = g_retired.exchange(nullptr);
+  if (snapshot == nullptr) return;
+  if (g_readers.load() != 0) return retire(snapshot);
+  while (snapshot != nullptr) delete std::exchange(snapshot, snapshot->next_retired);
+}
+
+// Of the callers that come while a look is due, one looks; the others go on with what is there.
+bool due_to_look() {
+  const std::int64_t now = coarse_now();
+  std::int64_t due = g_next_look.load(std::memory_order_relaxed);
+  return now >= due && g_next_look.compare_exchange_strong(due, now + kLookEvery);
+}
+
+// The snapshot that is true now, while a Reading is held.
+const Snapshot& current_snapshot() {
+  while (true) {
+    Snapshot* seen = g_current.load();
+    if (seen != nullptr && seen->environment.still_true() &&
+        (!due_to_look() || seen->still_true())) {
+      return *seen;
+    }
+    auto fresh = take_snapshot();
+    if (g_current.compare_exchange_strong(seen, fresh.get())) {
+      if (seen != nullptr) retire(seen);
+      return *fresh.release();
+    }
+  }
+}
+
+template <typename Answer>
+auto with_snapshot(Answer&& answer) {
+  struct Afterwards {
+    ~Afterwards() { free_retired(); }
+  } afterwards;
+  const Reading reading;
+  return answer(current_snapshot());
+}
+
+// Once a snapshot: what an administrator must hear of.
+void report(const Snapshot& snapshot) {
+  if (snapshot.reported.test(std::memory_order_relaxed)) return;
+  if (snapshot.reported.test_and_set()) return;
+  AuditEvent event;
+  if (snapshot.setup == nullptr) {
+    event.event = "configuration-refused";
+    event.reason = audit_reason(snapshot.fault);
+    event.detail = snapshot.fault_text;
+    audit(AuditSettings{}, event);
+    return;
+  }
+  event.event = "policy-loosened";
+  event.success = true;
+  for (const std::string& sentence : protocol::loosened(snapshot.setup->config)) {
+    event.detail = sentence;
+    audit(snapshot.setup->audit, event);
+  }
+}
+
+// --- time and chance
+// -------------------------------------------------------------------------------------------------
+
+class SystemClock final : public protocol::Clock {
+ public:
+  std::uint64_t filetime() override {
+    constexpr std::uint64_t kUnixEpoch = 116'444'736'000'000'000;  // ticks from 1601 to 1970
+    timespec now{};
+    clock_gettime(CLOCK_REALTIME, &now);
+    return kUnixEpoch + static_cast<std::uint64_t>(now.tv_sec) * 10'000'000 +
+           static_cast<std::uint64_t>(now.tv_nsec) / 100;
+  }
+  std::uint64_t boot_seconds() override {
+    timespec now{};
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return static_cast<std::uint64_t>(now.tv_sec);
+  }
+};
+
+class SystemRandom final : public protocol::Random {
+ public:
+  void fill(std::span<std::uint8_t> out) override { crypto::random_bytes(out); }
+};
+
+// A static object without a destructor at exit: the process may use us until its very end.
+template <typename T>
+T& immortal() {
+  alignas(T) static std::array<std::byte, sizeof(T)> storage;
+  static T* const object = new (storage.data()) T;
+  return *object;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const Setup>> current_setup() {
+  return with_snapshot([](const Snapshot& snapshot) -> Result<std::shared_ptr<const Setup>> {
+    report(snapshot);
+    if (snapshot.setup == nullptr) return fail(snapshot.fault, "ntlm.conf");
+    return snapshot.setup;
+  });
+}
+
+protocol::DisplayForm display_form() {
+  return with_snapshot([](const Snapshot& snapshot) {
+    return snapshot.setup == nullptr ? protocol::DisplayForm::kDomainBackslashUser
+                                     : snapshot.setup->display_form;
+  });
+}
+
+bool allows_anonymous() {
+  return with_snapshot([](const Snapshot& snapshot) {
+    return snapshot.setup != nullptr && snapshot.setup->policy().allow_anonymous;
+  });
+}
+
+bool default_mechanism() {
+  return with_snapshot([](const Snapshot& snapshot) {
+    return snapshot.setup == nullptr || snapshot.setup->default_mechanism;
+  });
+}
+
+bool own_domain(std::string_view domain) {
+  if (domain.empty()) return true;
+  return with_snapshot([&](const Snapshot& snapshot) {
+    const protocol::HostNames names =
+        snapshot.setup == nullptr ? names_of_host() : snapshot.setup->host();
+    // A verifier with names of its own speaks for a domain: nb_domain is then not this host.
+    return equal_ignoring_case(domain, names.nb_computer) ||
+           equal_ignoring_case(domain, names.dns_computer) ||
+           (!snapshot.verifier_had_names && equal_ignoring_case(domain, names.nb_domain));
+  });
+}
+
+std::string configuration_fault() {
+  return with_snapshot([](const Snapshot& snapshot) { return snapshot.fault_text; });
+}
+
+protocol::Clock& system_clock() { return immortal<SystemClock>(); }
+protocol::Random& system_random() { return immortal<SystemRandom>(); }
+
+}  // namespace ntlm::abi

@@ -164,7 +164,10 @@ class Snapshot {
       return tl::unexpected<std::string>(path_ +
                                          ": another thread has not read it within 10 seconds");
     }
-    const auto file = open_trusted(path_, Trust::kSecret);
+    auto file = open_trusted(path_, Trust::kSecret);
+    for (int tries = 0; !file && tries < 3; ++tries) {
+      file = open_trusted(path_, Trust::kSecret);  // one replaced while it was opened has no link
+    }
     if (!file) {
       publish(nullptr);
       return tl::unexpected<std::string>(file.error());

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: MIT
+#include "store/winbind_calls.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/fsuid.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "base/text.h"
+#include "store/open.h"
+
+namespace ntlm::store {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// Calls of one authority that are under way, late ones included; and threads of the process. An
+// authority that hangs cannot take the threads of the others.
+constexpr unsigned kMaxOfAuthority = 16;
+constexpr unsigned kMaxThreads = 64;
+constexpr auto kIdle = seconds(10);
+// How long a caller waits to see whether a late authority answers the one that asks it.
+constexpr auto kPatience = milliseconds(250);
+// How long winbindd itself may take to say that it is there.
+constexpr auto kPing = milliseconds(250);
+
+// libwbclient keeps a few kilobytes of request and response on the stack.
+constexpr std::size_t kStack = 256 * 1024;
+
+std::atomic<WinbindCalls*> libraries{nullptr};
+
+template <typename Function>
+bool find(void* library, const char* name, Function& function) {
+  function = reinterpret_cast<Function>(::dlsym(library, name));
+  return function != nullptr;
+}
+
+bool bind(void* library, Wbclient& out) {
+  return find(library, "wbcCtxCreate", out.create) && find(library, "wbcCtxFree", out.free) &&
+         find(library, "wbcFreeMemory", out.free_memory) && find(library, "wbcCtxPing", out.ping) &&
+         find(library, "wbcCtxInterfaceDetails", out.interface_details) &&
+         find(library, "wbcCtxAuthenticateUserEx", out.authenticate) &&
+         find(library, "wbcCtxLookupSids", out.lookup_sids) &&
+         find(library, "wbcCtxCredentialCache", out.credential_cache);
+}
+
+}  // namespace
+
+class WinbindCalls::Threads {
+ public:
+  explicit Threads(const Wbclient& functions) : functions_(functions) {}
+
+  Result<void> run(std::string_view name, Clock::time_point deadline, Call call);
+  bool answers();
+  bool of_this_process() const { return process_ == ::getpid(); }
+
+ private:
+  struct Authority {
+    unsigned callers = 0;         // inside run()
+    unsigned active = 0;          // calls on a thread
+    unsigned late = 0;            // of those, the ones that nobody waits for any more
+    bool suspect = false;         // was late, and has not been in time since
+    std::optional<Errc> verdict;  // why it was late
+  };
+  using Authorities = std::map<std::string, Authority, std::less<>>;
+
+  struct Job {
+    explicit Job(Call what) : call(std::move(what)) {}
+    Call call;
+    Authorities::iterator authority;
+    std::condition_variable done;
+    bool finished = false;
+    bool late = false;
+  };
+  struct Idle {
+    std::condition_variable wake;
+    std::shared_ptr<Job> job;
+    Idle* next;
+  };
+  struct Start {
+    Threads* threads;
+    std::shared_ptr<Job> job;
+  };
+
+  bool may_ask(const Authority& who) const {
+    return (idle_ != nullptr || count_ < kMaxThreads) && who.active < kMaxOfAuthority &&
+           !(who.suspect && who.active > who.late);
+  }
+  Errc verdict(Authorities::iterator who, std::unique_lock<std::mutex>& lock);
+  bool hand_over(std::unique_ptr<Start> start);
+  void forget_if_unused(Authorities::iterator who);
+  void finish(Job& job);
+  void serve(std::shared_ptr<Job> job);
+  std::shared_ptr<Job> await_job(std::unique_lock<std::mutex>& lock);
+  static void* entry(void* start);
+
+  const Wbclient functions_;
+  const pid_t process_ = ::getpid();
+  std::mutex mutex_;
+  std::condition_variable changed_;  // somebody in may_ask()'s queue may look again
+  unsigned waiters_ = 0;
+  unsigned count_ = 0;
+  Idle* idle_ = nullptr;  // a stack: the thread that ran last has the warmest caches
+  Authorities authorities_;
+};
+
+Result<void> WinbindCalls::Threads::run(std::string_view name, Clock::time_point deadline,
+                                        Call call) {
+  auto job = std::make_shared<Job>(std::move(call));
+  auto start = std::make_unique<Start>(Start{this, job});
+  std::unique_lock lock(mutex_);
+  const auto who = job->authority = authorities_.try_emplace(upper_utf8(name)).first;
+  Authority& authority = who->second;
+  ++authority.callers;
+  const auto leave = [&](Result<void> result) {
+    --authority.callers;
+    forget_if_unused(who);
+    return result;
+  };
+
+  const auto until = authority.suspect ? std::min(deadline, Clock::now() + kPatience) : deadline;
+  ++waiters_;
+  const bool allowed = changed_.wait_until(lock, until, [&] { return may_ask(authority); });
+  --waiters_;
+  if (!allowed) {
+    return leave(fail(verdict(who, lock), "winbind.late before"));
+  }
+  if (!hand_over(std::move(start))) {
+    return leave(fail(Errc::kAuthorityDown, "winbind.no thread"));
+  }
+  if (job->done.wait_until(lock, deadline, [&] { return job->finished; })) {
+    authority.suspect = false;
+    authority.verdict.reset();
+    return leave({});
+  }
+  job->late = true;
+  ++authority.late;
+  authority.suspect = true;
+  authority.verdict.reset();
+  return leave(fail(verdict(who, lock), "winbind.deadline"));
+}
+
+// Who is to blame that an authority is late: winbindd, if it does not answer for itself.
+Errc WinbindCalls::Threads::verdict(Authorities::iterator who, std::unique_lock<std::mutex>& lock) {
+  if (who->first.empty()) {
+    return Errc::kAuthorityDown;
+  }
+  if (who->second.verdict) {
+    return *who->second.verdict;
+  }
+  lock.unlock();
+  const Errc found = answers() ? Errc::kNoAuthority : Errc::kAuthorityDown;
+  lock.lock();
+  who->second.verdict = found;
+  return found;
+}
+
+bool WinbindCalls::Threads::answers() {
+  const auto answered = std::make_shared<wbcErr>(WBC_ERR_UNKNOWN_FAILURE);
+  const auto done =
+      run({}, Clock::now() + kPing,
+          [answered](const Wbclient& wbc, wbcContext* context) { *answered = wbc.ping(context); });
+  return done && *answered == WBC_ERR_SUCCESS;
+}
+
+// To an idle thread, or to a new one. A new one takes no signal that the program wants to see.
+bool WinbindCalls::Threads::hand_over(std::unique_ptr<Start> start) {
+  Authority& authority = start->job->authority->second;
+  if (idle_ != nullptr) {
+    idle_->job = std::move(start->job);
+    idle_->wake.notify_one();
+    idle_ = idle_->next;
+    ++authority.active;
+    return true;
+  }
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, kStack);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  pthread_t thread;
+  const bool made = pthread_create(&thread, &attributes, &entry, start.get()) == 0;
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  pthread_attr_destroy(&attributes);
+  if (!made) {
+    return false;
+  }
+  (void)start.release();
+  ++count_;
+  ++authority.active;
+  return true;
+}
+
+void* WinbindCalls::Threads::entry(void* start) {
+  const std::unique_ptr<Start> own(static_cast<Start*>(start));
+  own->threads->serve(std::move(own->job));
+  return nullptr;
+}
+
+void WinbindCalls::Threads::serve(std::shared_ptr<Job> job) {
+  // A caller that impersonates by file-system ids must not lend them to a thread that serves all.
+  ::setfsuid(::geteuid());
+  ::setfsgid(::getegid());
+  wbcContext* context = functions_.create();
+  std::unique_lock lock(mutex_, std::defer_lock);
+  while (job != nullptr) {
+    // Without a context the library would take one that all threads share.
+    if (context != nullptr) {
+      job->call(functions_, context);
+    }
+    job->call = nullptr;
+    lock.lock();
+    finish(*job);
+    job = await_job(lock);
+    lock.unlock();
+  }
+  if (context != nullptr) {
+    functions_.free(context);
+  }
+}
+
+void WinbindCalls::Threads::finish(Job& job) {
+  Authority& authority = job.authority->second;
+  --authority.active;
+  if (job.late) {
+    --authority.late;
+  }
+  job.finished = true;
+  job.done.notify_one();
+  if (waiters_ > 0) {
+    changed_.notify_all();
+  }
+  forget_if_unused(job.authority);
+}
+
+// Null: idle for so long that the thread shall end.
+std::shared_ptr<WinbindCalls::Threads::Job> WinbindCalls::Threads::await_job(
+    std::unique_lock<std::mutex>& lock) {
+  Idle self{{}, nullptr, idle_};
+  idle_ = &self;
+  if (!self.wake.wait_for(lock, kIdle, [&] { return self.job != nullptr; })) {
+    Idle** place = &idle_;
+    while (*place != &self) {
+      place = &(*place)->next;
+    }
+    *place = self.next;
+    --count_;
+  }
+  return std::move(self.job);
+}
+
+// A peer chooses the names of domains, so that they must not pile up.
+void WinbindCalls::Threads::forget_if_unused(Authorities::iterator who) {
+  const Authority& authority = who->second;
+  if (authority.callers == 0 && authority.active == 0 && !authority.suspect) {
+    authorities_.erase(who);
+  }
+}
+
+WinbindCalls::WinbindCalls(std::string library, const Wbclient& functions)
+    : library_(std::move(library)), functions_(functions) {}
+
+Result<WinbindCalls*> WinbindCalls::open(const char* library) {
+  WinbindCalls* first = libraries.load(std::memory_order_acquire);
+  for (WinbindCalls* known = first; known != nullptr; known = known->next_) {
+    if (known->library_ == library) {
+      return known;
+    }
+  }
+  void* loaded = ::dlopen(library, RTLD_NOW | RTLD_LOCAL);
+  if (loaded == nullptr) {
+    record_store_fault(std::string("winbind: ") + ::dlerror());
+    return fail(Errc::kAuthorityDown, "winbind.dlopen");
+  }
+  Wbclient functions;
+  if (!bind(loaded, functions)) {
+    record_store_fault(std::string("winbind: ") + library + " is too old: " + ::dlerror());
+    ::dlclose(loaded);
+    return fail(Errc::kAuthorityDown, "winbind.dlsym");
+  }
+  std::unique_ptr<WinbindCalls> fresh(new WinbindCalls(library, functions));
+  fresh->next_ = first;
+  // Two threads may come here at once: the second finds the first's.
+  if (!libraries.compare_exchange_strong(first, fresh.get(), std::memory_order_acq_rel)) {
+    return open(library);
+  }
+  return fresh.release();
+}
+
+WinbindCalls::Threads* WinbindCalls::threads() {
+  Threads* current = threads_.load(std::memory_order_acquire);
+  if (current != nullptr && current->of_this_process()) {
+    return current;
+  }
+  // In a child of fork() the parent's threads are not there and its lock may be held: start anew.
+  auto fresh = std::make_unique<Threads>(functions_);
+  if (!threads_.compare_exchange_strong(current, fresh.get(), std::memory_order_acq_rel)) {
+    return current;
+  }
+  return fresh.release();
+}
+
+Result<void> WinbindCalls::run(std::string_view authority, Clock::time_point deadline, Call call) {
+  return threads()->run(authority, deadline, std::move(call));
+}
+
+bool WinbindCalls::answers() { return threads()->answers(); }
+
+}  // namespace ntlm::store

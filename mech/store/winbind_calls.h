@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+// Calls into libwbclient, which knows no deadline: a frozen winbindd or a lost domain controller
+// holds one for a minute and more. So each call runs on a thread of this room, and the caller waits
+// for it no longer than it said; a late call is left to end by itself
+// (docs/decisions/0010-winbind-deadline.md).
+//
+// The library is loaded when a store first asks, and stays. Threads are made on demand, keep one
+// wbcContext each that no other thread ever sees, and end after ten idle seconds. A child of fork()
+// starts with none. No lock is held while the library runs.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+// wbclient.h wants the types of <cstdint> and <sys/types.h> to be there already.
+// clang-format off
+#include <sys/types.h>
+#include <wbclient.h>
+// clang-format on
+
+namespace ntlm::store {
+
+// The functions of libwbclient that are used (Samba 4.3 and later have them).
+struct Wbclient {
+  decltype(&::wbcCtxCreate) create;
+  decltype(&::wbcCtxFree) free;
+  decltype(&::wbcFreeMemory) free_memory;
+  decltype(&::wbcCtxPing) ping;
+  decltype(&::wbcCtxInterfaceDetails) interface_details;
+  decltype(&::wbcCtxAuthenticateUserEx) authenticate;
+  decltype(&::wbcCtxLookupSids) lookup_sids;
+  decltype(&::wbcCtxCredentialCache) credential_cache;
+};
+
+class WinbindCalls {
+ public:
+  // The one of this process for that library ("libwbclient.so.0"); it lives as long as the process.
+  // kAuthorityDown when it cannot be loaded or is too old; why is the store fault (store/open.h).
+  static Result<WinbindCalls*> open(const char* library);
+
+  // Runs on another thread, and perhaps longer than the caller waits: it must own what it works on,
+  // and must not allocate.
+  using Call = std::function<void(const Wbclient&, wbcContext*)>;
+  using Clock = std::chrono::steady_clock;
+  // Returns when the call has, or an error at the deadline (and at most 0.3 s later): kNoAuthority
+  // when winbindd itself still answers, kAuthorityDown when it does not or no thread can be had.
+  // `authority` is who must answer behind winbindd: a domain; empty: winbindd itself. One that was
+  // late is asked by one caller at a time until it is in time again; the others are refused soon.
+  Result<void> run(std::string_view authority, Clock::time_point deadline, Call call);
+
+  // Whether winbindd itself answers within 0.25 s.
+  bool answers();
+
+  const Wbclient& functions() const { return functions_; }
+
+  WinbindCalls(const WinbindCalls&) = delete;
+  WinbindCalls& operator=(const WinbindCalls&) = delete;
+
+ private:
+  class Threads;
+  WinbindCalls(std::string library, const Wbclient& functions);
+  Threads* threads();
+
+  const std::string library_;
+  const Wbclient functions_;
+  std::atomic<Threads*> threads_{nullptr};
+  WinbindCalls* next_ = nullptr;
+};
+
+// Memory that libwbclient gave.
+template <typename T>
+class WbcMemory {
+ public:
+  explicit WbcMemory(const Wbclient& functions) : functions_(&functions) {}
+  ~WbcMemory() { functions_->free_memory(memory_); }
+  WbcMemory(const WbcMemory&) = delete;
+  WbcMemory& operator=(const WbcMemory&) = delete;
+  T** out() { return &memory_; }
+  T* get() const { return memory_; }
+  T* operator->() const { return memory_; }
+  explicit operator bool() const { return memory_ != nullptr; }
+
+ private:
+  const Wbclient* functions_;
+  T* memory_ = nullptr;
+};
+
+}  // namespace ntlm::store

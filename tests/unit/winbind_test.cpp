@@ -1,0 +1,475 @@
+// SPDX-License-Identifier: MIT
+// The winbind store against a double of libwbclient: what each of its answers means, and that no
+// caller waits longer than the deadline, whatever winbindd does.
+#include "store/winbind.h"
+
+#include <dlfcn.h>
+#include <gssapi_ntlm.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "store/open.h"
+#include "support/logon_attempt.h"
+#include "wbclient_double.h"
+
+namespace ntlm::store {
+namespace {
+
+using protocol::HostNames;
+using protocol::LogonResult;
+using protocol::NtlmVersion;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+using test::LogonAttempt;
+using test::WbclientDouble;
+
+const HostNames kNames{"MEM1", "LAB", "mem1.lab.example", "lab.example"};
+constexpr auto kDeadline = milliseconds(200);
+// The deadline and what may come on top of it.
+constexpr auto kLatest = kDeadline + milliseconds(450);
+
+// Holds calls until it is opened.
+class Gate {
+ public:
+  void pass() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return open_; });
+  }
+  void open() {
+    const std::lock_guard lock(mutex_);
+    open_ = true;
+    changed_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool open_ = false;
+};
+
+template <typename Condition>
+bool soon(Condition condition) {
+  for (int i = 0; i < 500; ++i) {
+    if (condition()) {
+      return true;
+    }
+    std::this_thread::sleep_for(milliseconds(10));
+  }
+  return false;
+}
+
+char* text(const char* literal) { return const_cast<char*>(literal); }
+
+wbcDomainSid sid(std::uint32_t rid) { return {1, 5, {0, 0, 0, 0, 0, 5}, {21, 1, 2, 3, rid}}; }
+
+class Winbind : public ::testing::Test {
+ protected:
+  static WbclientDouble& wbc() {
+    static WbclientDouble* const loaded = [] {
+      void* library = ::dlopen(NTLM_WBCLIENT_DOUBLE, RTLD_NOW | RTLD_LOCAL);
+      return reinterpret_cast<WbclientDouble* (*)()>(::dlsym(library, "wbclient_double"))();
+    }();
+    return *loaded;
+  }
+
+  void SetUp() override {
+    wbc().ping = [] { return WBC_ERR_SUCCESS; };
+    wbc().interface_details = [](auto** out) {
+      *out = wbc().make<struct wbcInterfaceDetails>();
+      (*out)->netbios_name = text("MEM1");
+      (*out)->netbios_domain = text("LAB");
+      (*out)->dns_domain = text("lab.example");
+      return WBC_ERR_SUCCESS;
+    };
+    wbc().authenticate = [](const auto&, auto** info, auto**) {
+      *info = account();
+      return WBC_ERR_SUCCESS;
+    };
+    wbc().lookup_sids = [](const auto*, int, auto**, auto**) { return WBC_ERR_DOMAIN_NOT_FOUND; };
+    wbc().most_running = 0;
+  }
+  void TearDown() override {
+    EXPECT_TRUE(soon([] { return wbc().running == 0 && wbc().memory == 0; }))
+        << wbc().running << " calls, " << wbc().memory << " pieces of memory";
+    EXPECT_EQ(wbc().shared_contexts, 0);
+    EXPECT_EQ(wbc().keys_left, 0);
+  }
+
+  static wbcAuthUserInfo* account() {
+    auto* info = wbc().make<wbcAuthUserInfo>();
+    info->account_name = text("alice");
+    info->domain_name = text("LAB");
+    std::fill(info->user_session_key, std::end(info->user_session_key), std::uint8_t{0x5a});
+    return info;
+  }
+  static void answer_status(std::uint32_t status, std::uint8_t authoritative = 1) {
+    wbc().authenticate = [=](const auto&, auto**, auto** error) {
+      *error = wbc().make<wbcAuthErrorInfo>();
+      (*error)->nt_status = status;
+      (*error)->authoritative = authoritative;
+      return WBC_ERR_AUTH_ERROR;
+    };
+  }
+  static void answer(wbcErr outcome) {
+    wbc().authenticate = [=](const auto&, auto**, auto**) { return outcome; };
+  }
+
+  Result<LogonResult> log_in(const char* domain = "LAB") const {
+    return verifier_.verify(LogonAttempt({"alice", domain}, "password", kNames).request());
+  }
+  Errc error(const char* domain = "LAB") const {
+    const auto result = log_in(domain);
+    return result ? Errc{} : result.error().code;
+  }
+
+  const WinbindSettings settings_{"", kDeadline, NTLM_WBCLIENT_DOUBLE};
+  const WinbindVerifier verifier_{settings_};
+};
+
+TEST_F(Winbind, YesIsTheAccountAsTheDomainSpellsIt) {
+  const auto result = log_in("lab");
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->principal.account.user, "alice");
+  EXPECT_EQ(result->principal.account.domain, "LAB");
+  for (const std::uint8_t byte : result->session_base_key.expose()) {
+    EXPECT_EQ(byte, 0x5a);
+  }
+}
+
+TEST_F(Winbind, AsksWithTheResponseAndNeverWithLm) {
+  LogonAttempt attempt({"alice", "lab"}, "password", kNames);
+  const auto request = attempt.request();
+  wbc().authenticate = [&](const wbcAuthUserParams& params, auto** info, auto**) {
+    EXPECT_STREQ(params.account_name, "alice");
+    EXPECT_STREQ(params.domain_name, "lab");
+    EXPECT_STREQ(params.workstation_name, "CLIENT");
+    EXPECT_EQ(params.level, wbcAuthUserParams::WBC_AUTH_USER_LEVEL_RESPONSE);
+    const auto& response = params.password.response;
+    EXPECT_TRUE(std::equal(response.challenge, std::end(response.challenge),
+                           request.server_challenge.begin()));
+    EXPECT_TRUE(std::equal(response.nt_data, response.nt_data + response.nt_length,
+                           request.nt_response.begin(), request.nt_response.end()));
+    EXPECT_EQ(response.lm_length, 0U);
+    *info = account();
+    return WBC_ERR_SUCCESS;
+  };
+  EXPECT_TRUE(verifier_.verify(request));
+}
+
+TEST_F(Winbind, NtlmV1WithoutPolicyIsNotAsked) {
+  wbc().authenticate = [](const auto&, auto**, auto**) {
+    ADD_FAILURE() << "winbindd was asked";
+    return WBC_ERR_AUTH_ERROR;
+  };
+  for (const NtlmVersion version : {NtlmVersion::kV1, NtlmVersion::kV1Session}) {
+    LogonAttempt attempt({"alice", "LAB"}, "password", kNames);
+    attempt.respond(version);
+    EXPECT_EQ(verifier_.verify(attempt.request()).error().code, Errc::kVersionRefused);
+  }
+}
+
+TEST_F(Winbind, NtlmV1ByPolicyAnswersTheChallengeAndSessionSecurityBothDigested) {
+  LogonAttempt attempt({"alice", "LAB"}, "password", kNames);
+  attempt.policy.accept_v1 = true;
+  std::array<std::uint8_t, 8> asked{};
+  wbc().authenticate = [&](const wbcAuthUserParams& params, auto** info, auto**) {
+    std::copy_n(params.password.response.challenge, asked.size(), asked.begin());
+    EXPECT_EQ(params.password.response.nt_length, 24U);
+    *info = account();
+    return WBC_ERR_SUCCESS;
+  };
+  attempt.respond(NtlmVersion::kV1);
+  EXPECT_TRUE(verifier_.verify(attempt.request()));
+  EXPECT_EQ(asked, attempt.server_challenge);
+  attempt.respond(NtlmVersion::kV1Session);
+  EXPECT_TRUE(verifier_.verify(attempt.request()));
+  // MD5(server challenge || client challenge)[0..7], computed with md5sum.
+  EXPECT_EQ(asked, (std::array<std::uint8_t, 8>{0x3b, 0xa5, 0x7e, 0x72, 0xfb, 0x04, 0x8b, 0x1d}));
+}
+
+TEST_F(Winbind, EachStatusHasItsError) {
+  const std::pair<std::uint32_t, Errc> rows[] = {
+      {0xC000006A, Errc::kLogonDenied},        {0xC0000064, Errc::kLogonDenied},
+      {0xC000006D, Errc::kLogonDenied},        {0xC000006E, Errc::kAccountRestriction},
+      {0xC000006F, Errc::kLogonHours},         {0xC0000070, Errc::kWorkstation},
+      {0xC0000071, Errc::kPasswordExpired},    {0xC0000072, Errc::kAccountDisabled},
+      {0xC0000193, Errc::kAccountExpired},     {0xC0000224, Errc::kPasswordMustChange},
+      {0xC0000234, Errc::kAccountLocked},      {0xC0000198, Errc::kTrustAccount},
+      {0xC0000199, Errc::kTrustAccount},       {0xC000019A, Errc::kTrustAccount},
+      {0xC00002FA, Errc::kSmartcardRequired},  {0xC000015B, Errc::kLogonType},
+      {0xC0000413, Errc::kAccountRestriction}, {0xC0000418, Errc::kAccountRestriction},
+      {0xC000005E, Errc::kNoAuthority},        {0xC0000233, Errc::kNoAuthority},
+      {0xC00000B5, Errc::kNoAuthority},        {0xC00000C4, Errc::kNoAuthority},
+      {0xC000020C, Errc::kNoAuthority},        {0xC000020D, Errc::kNoAuthority},
+      {0xC0000236, Errc::kNoAuthority},        {0xC000023C, Errc::kNoAuthority},
+      {0xC000023D, Errc::kNoAuthority},        {0xC00000BE, Errc::kNoAuthority},
+      {0xC00000DF, Errc::kAuthorityTrust},     {0xC0000022, Errc::kAuthorityTrust},
+      {0xC000018A, Errc::kAuthorityTrust},     {0xC000018B, Errc::kAuthorityTrust},
+      {0xC000018C, Errc::kAuthorityTrust},     {0xC000018D, Errc::kAuthorityTrust},
+      {0xC0000190, Errc::kAuthorityTrust},     {0xC0000017, Errc::kNoMemory},
+      {0xC000009A, Errc::kNoMemory},
+  };
+  for (const auto& [status, code] : rows) {
+    answer_status(status);
+    EXPECT_EQ(error(), code) << std::hex << status;
+  }
+}
+
+TEST_F(Winbind, StatusOutsideTheTableIsRefusedAndTold) {
+  answer_status(0xC0001234);
+  EXPECT_EQ(error(), Errc::kLogonDenied);
+  EXPECT_NE(last_store_fault().find("0xC0001234"), std::string::npos) << last_store_fault();
+}
+
+TEST_F(Winbind, UserOfADomainThatNobodyKnowsIsForTheNextStore) {
+  answer_status(0xC0000064, 0);
+  EXPECT_EQ(error("ELSEWHERE"), Errc::kUnknownAccount);
+}
+
+TEST_F(Winbind, AccountOfThisHostIsNotAsked) {
+  wbc().authenticate = [](const auto&, auto**, auto**) {
+    ADD_FAILURE() << "winbindd was asked";
+    return WBC_ERR_AUTH_ERROR;
+  };
+  EXPECT_EQ(error("mem1"), Errc::kUnknownAccount);
+  EXPECT_EQ(error("mem1.lab.example"), Errc::kUnknownAccount);
+  EXPECT_EQ(error("."), Errc::kUnknownAccount);
+}
+
+TEST_F(Winbind, YesWithoutKeyNameOrAccountIsANo) {
+  wbc().authenticate = [](const auto&, auto**, auto**) { return WBC_ERR_SUCCESS; };
+  EXPECT_EQ(error(), Errc::kAuthorityDown);
+  wbc().authenticate = [](const auto&, auto** info, auto**) {
+    *info = account();
+    std::fill((*info)->user_session_key, std::end((*info)->user_session_key), std::uint8_t{0});
+    return WBC_ERR_SUCCESS;
+  };
+  EXPECT_EQ(error(), Errc::kAuthorityDown);
+  wbc().authenticate = [](const auto&, auto** info, auto**) {
+    *info = account();
+    (*info)->account_name = nullptr;
+    return WBC_ERR_SUCCESS;
+  };
+  EXPECT_EQ(error(), Errc::kAuthorityDown);
+}
+
+TEST_F(Winbind, GuestInsteadOfTheAccountIsRefused) {
+  wbc().authenticate = [](const auto&, auto** info, auto**) {
+    *info = account();
+    (*info)->user_flags = WBC_AUTH_USER_INFO_GUEST;
+    return WBC_ERR_SUCCESS;
+  };
+  EXPECT_EQ(error(), Errc::kLogonDenied);
+}
+
+TEST_F(Winbind, NoAccessToThePrivilegedPipeIsNotWinbinddDown) {
+  answer(WBC_ERR_WINBIND_NOT_AVAILABLE);
+  EXPECT_EQ(error(), Errc::kAuthorityAccess);
+  EXPECT_NE(last_store_fault().find("winbindd_priv"), std::string::npos);
+  wbc().ping = [] { return WBC_ERR_WINBIND_NOT_AVAILABLE; };
+  EXPECT_EQ(error(), Errc::kAuthorityDown);
+}
+
+TEST_F(Winbind, WinbinddGivingUpOnTheDomainControllerIsNoAuthority) {
+  const WinbindVerifier patient({"", std::chrono::seconds(5), NTLM_WBCLIENT_DOUBLE});
+  wbc().authenticate = [](const auto&, auto**, auto**) {
+    std::this_thread::sleep_for(milliseconds(1100));
+    return WBC_ERR_WINBIND_NOT_AVAILABLE;
+  };
+  const auto result = patient.verify(LogonAttempt({"alice", "LAB"}, "password", kNames).request());
+  EXPECT_EQ(result.error().code, Errc::kNoAuthority);
+}
+
+TEST_F(Winbind, WinbinddThatWasJustRestartedIsAskedAgain) {
+  std::atomic<int> calls{0};
+  wbc().authenticate = [&](const auto&, auto** info, auto**) {
+    if (++calls == 1) {
+      return WBC_ERR_WINBIND_NOT_AVAILABLE;
+    }
+    *info = account();
+    return WBC_ERR_SUCCESS;
+  };
+  EXPECT_TRUE(log_in());
+  EXPECT_EQ(calls, 2);
+}
+
+TEST_F(Winbind, OtherFailuresOfTheLibraryAreItsOwn) {
+  answer(WBC_ERR_NO_MEMORY);
+  EXPECT_EQ(error(), Errc::kNoMemory);
+  for (const wbcErr outcome :
+       {WBC_ERR_NOT_IMPLEMENTED, WBC_ERR_INVALID_RESPONSE, WBC_ERR_UNKNOWN_FAILURE}) {
+    answer(outcome);
+    EXPECT_EQ(error(), Errc::kAuthorityDown) << outcome;
+  }
+}
+
+TEST_F(Winbind, LibraryThatIsNotThereOrTooOld) {
+  const LogonAttempt attempt({"alice", "LAB"}, "password", kNames);
+  for (const char* library : {"libwbclient-of-nobody.so.0", "libm.so.6"}) {
+    const WinbindVerifier without({"", kDeadline, library});
+    EXPECT_EQ(without.host_names(), nullptr);
+    EXPECT_EQ(without.verify(attempt.request()).error().code, Errc::kAuthorityDown);
+    EXPECT_NE(last_store_fault().find(library), std::string::npos) << last_store_fault();
+  }
+}
+
+TEST_F(Winbind, NamesAreAskedOnceAndAgainWhileThereAreNone) {
+  std::atomic<int> calls{0};
+  const auto details = wbc().interface_details;
+  wbc().interface_details = [&](auto** out) {
+    return ++calls == 1 ? WBC_ERR_WINBIND_NOT_AVAILABLE : details(out);
+  };
+  EXPECT_EQ(verifier_.host_names(), nullptr);
+  const HostNames* names = verifier_.host_names();
+  ASSERT_NE(names, nullptr);
+  EXPECT_EQ(names->dns_computer, "mem1.lab.example");
+  EXPECT_EQ(verifier_.host_names(), names);
+  EXPECT_EQ(calls, 2);
+}
+
+TEST_F(Winbind, ChallengeWithOtherNamesIsNotAWrongPassword) {
+  HostNames other = kNames;
+  other.nb_computer = "WEB";
+  const auto result = verifier_.verify(LogonAttempt({"alice", "LAB"}, "password", other).request());
+  EXPECT_EQ(result.error().code, Errc::kAuthorityDown);
+  EXPECT_NE(last_store_fault().find("CHALLENGE"), std::string::npos);
+}
+
+TEST_F(Winbind, EachGroupOnceAndItsNameAskedOnce) {
+  std::atomic<int> lookups{0};
+  wbc().authenticate = [](const auto&, auto** info, auto**) {
+    static wbcSidWithAttr sids[] = {{sid(1001), 0}, {sid(513), 0}, {sid(513), 7}, {sid(1200), 7}};
+    *info = account();
+    (*info)->num_sids = 4;
+    (*info)->sids = sids;
+    return WBC_ERR_SUCCESS;
+  };
+  wbc().lookup_sids = [&](const wbcDomainSid* sids, int count, auto** domains, auto** names) {
+    ++lookups;
+    EXPECT_EQ(count, 2);
+    EXPECT_EQ(sids[0].sub_auths[4], 513U);
+    *domains = wbc().make<struct wbcDomainInfo>(2);
+    (*domains)->short_name = text("LAB");
+    *names = wbc().make<wbcTranslatedName>(2);
+    (*names)[0] = {WBC_SID_NAME_DOM_GRP, text("Domain Users"), 0};
+    (*names)[1] = {WBC_SID_NAME_UNKNOWN, text("?"), 5};
+    return WBC_ERR_SUCCESS;
+  };
+  const protocol::Attributes expected = {{GSS_NTLM_ATTR_ACCOUNT_FLAGS, "0x00000000"},
+                                         {GSS_NTLM_ATTR_SID, "S-1-5-21-1-2-3-1001"},
+                                         {GSS_NTLM_ATTR_GROUP_SID, "S-1-5-21-1-2-3-513"},
+                                         {GSS_NTLM_ATTR_GROUP_SID, "S-1-5-21-1-2-3-1200"},
+                                         {GSS_NTLM_ATTR_GROUP, "LAB\\Domain Users"}};
+  for (int i = 0; i < 2; ++i) {
+    const auto result = log_in();
+    ASSERT_TRUE(result);
+    EXPECT_EQ(*result->principal.attributes, expected);
+  }
+  EXPECT_EQ(lookups, 1);
+}
+
+TEST_F(Winbind, FrozenWinbinddIsDownAtTheDeadline) {
+  ASSERT_TRUE(log_in());
+  Gate gate;
+  wbc().authenticate = [&](const auto&, auto** info, auto**) {
+    gate.pass();
+    *info = account();
+    return WBC_ERR_SUCCESS;
+  };
+  wbc().ping = [&] {
+    gate.pass();
+    return WBC_ERR_SUCCESS;
+  };
+  const auto began = steady_clock::now();
+  EXPECT_EQ(error(), Errc::kAuthorityDown);
+  EXPECT_GE(steady_clock::now() - began, kDeadline);
+  EXPECT_LT(steady_clock::now() - began, kLatest);
+  gate.open();
+  EXPECT_TRUE(soon([] { return wbc().running == 0; }));
+  EXPECT_TRUE(log_in());
+}
+
+TEST_F(Winbind, LostDomainControllerIsNoAuthorityAndOtherDomainsGoOn) {
+  ASSERT_TRUE(log_in());
+  Gate gate;
+  wbc().authenticate = [&](const wbcAuthUserParams& params, auto** info, auto**) {
+    if (std::string_view(params.domain_name) == "LAB") {
+      gate.pass();
+    }
+    *info = account();
+    return WBC_ERR_SUCCESS;
+  };
+  std::vector<std::thread> waiting;
+  std::atomic<int> refused{0};
+  const auto began = steady_clock::now();
+  for (int i = 0; i < 40; ++i) {
+    waiting.emplace_back([&] { refused += error() == Errc::kNoAuthority ? 1 : 0; });
+  }
+  EXPECT_TRUE(soon([] { return wbc().running >= 16; }));
+  EXPECT_TRUE(log_in("TRUSTED"));
+  for (std::thread& thread : waiting) {
+    thread.join();
+  }
+  EXPECT_LT(steady_clock::now() - began, kLatest + milliseconds(300));
+  EXPECT_EQ(refused, 40);
+  EXPECT_LE(wbc().most_running, 17);
+  EXPECT_TRUE(log_in("TRUSTED"));
+  EXPECT_EQ(error(), Errc::kNoAuthority);
+  gate.open();
+  EXPECT_TRUE(soon([] { return wbc().running == 0; }));
+  EXPECT_TRUE(log_in());
+}
+
+TEST_F(Winbind, ThreadsAtOnceShareNoContext) {
+  std::vector<std::thread> threads;
+  std::atomic<int> yes{0};
+  for (int i = 0; i < 24; ++i) {
+    threads.emplace_back([&] {
+      for (int k = 0; k < 50; ++k) {
+        yes += log_in() ? 1 : 0;
+      }
+    });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  EXPECT_EQ(yes, 24 * 50);
+  EXPECT_LE(wbc().most_running, 16);
+}
+
+TEST_F(Winbind, ChildOfForkAsksWithThreadsOfItsOwn) {
+#ifdef __SANITIZE_THREAD__
+  GTEST_SKIP() << "ThreadSanitizer does not follow threads into a child of fork()";
+#endif
+  Gate gate;
+  ASSERT_TRUE(log_in());
+  const pid_t parent = ::getpid();
+  wbc().authenticate = [&](const auto&, auto** info, auto**) {
+    if (::getpid() == parent) {
+      gate.pass();
+    }
+    *info = account();
+    return WBC_ERR_SUCCESS;
+  };
+  std::thread stuck([&] { (void)log_in(); });
+  EXPECT_TRUE(soon([] { return wbc().running == 1; }));
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::_exit(log_in() && log_in() ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+  gate.open();
+  stuck.join();
+  EXPECT_TRUE(log_in());
+}
+
+}  // namespace
+}  // namespace ntlm::store

@@ -106,6 +106,36 @@ bool admit_failure() {
   return true;
 }
 
+// The socket that is kept, since making one costs more than sending: its inode and, in the low 16
+// bits, its descriptor. A daemon that closes all descriptors does not ask us, and the number may be
+// somebody else's the next time: so the inode is compared before each use. A fork may share it: a
+// datagram socket without a peer has no state that parent and child could spoil for each other.
+std::atomic<std::uint64_t> kept_socket{0};
+
+// 0: not a socket, or not one that can be kept.
+std::uint64_t identity(int fd) {
+  struct stat status {};
+  if (fd < 0 || fd > 0xffff || ::fstat(fd, &status) != 0 || !S_ISSOCK(status.st_mode)) {
+    return 0;
+  }
+  return static_cast<std::uint64_t>(status.st_ino) << 16 | static_cast<std::uint64_t>(fd);
+}
+
+// A descriptor to send from; `own` holds it when it is not kept.
+int log_descriptor(FileDescriptor& own) {
+  std::uint64_t kept = kept_socket.load();
+  const int descriptor = static_cast<int>(kept & 0xffff);
+  if (kept != 0 && identity(descriptor) == kept) {
+    return descriptor;
+  }
+  own = FileDescriptor(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const std::uint64_t made = identity(own.get());
+  if (made != 0 && kept_socket.compare_exchange_strong(kept, made)) {
+    return own.release();
+  }
+  return own.get();
+}
+
 bool write_syslog(const std::string& path, bool success, const std::string& line) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -113,10 +143,9 @@ bool write_syslog(const std::string& path, bool success, const std::string& line
     return false;
   }
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  // A socket for each record: one that is kept would be somebody else's descriptor after a daemon
-  // has closed all, and would be shared after a fork.
-  const FileDescriptor socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (socket.get() < 0) {
+  FileDescriptor own;
+  const int socket = log_descriptor(own);
+  if (socket < 0) {
     return false;
   }
   static constexpr std::array<const char*, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
@@ -128,7 +157,7 @@ bool write_syslog(const std::string& path, bool success, const std::string& line
                 now.hour, now.minute, now.second, static_cast<long>(::getpid()));
   const std::string message = head.data() + line;
   const auto* to = static_cast<const sockaddr*>(static_cast<const void*>(&address));
-  return ::sendto(socket.get(), message.data(), message.size(), MSG_NOSIGNAL | MSG_DONTWAIT, to,
+  return ::sendto(socket, message.data(), message.size(), MSG_NOSIGNAL | MSG_DONTWAIT, to,
                   sizeof address) == static_cast<ssize_t>(message.size());
 }
 

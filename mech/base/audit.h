@@ -45,10 +45,11 @@ struct AuditSettings {
 };
 
 // Writes the record. Failed attempts of one process beyond 10 a second, and records that no sink
-// took, are counted, and the count is reported in the next record (P13). Thread-safe; never blocks
-// on a full log socket; keeps no descriptor and no lock from one call to the next, so that a fork
-// or a daemon that closes all descriptors harms nothing. Does not touch the process's own syslog(3)
-// connection. The file is made with mode 0640 when it is not there.
+// took, are counted, and the count is reported in the next record (P13). Thread-safe; holds no
+// lock, so that a fork harms nothing; never blocks on a full log socket. Keeps one datagram socket
+// (close-on-exec) that is looked at before each use, for the number may be another's after a daemon
+// has closed all descriptors. Does not touch the process's own syslog(3) connection. The file is
+// opened for each record, and made with mode 0640 when it is not there.
 void audit(const AuditSettings& settings, const AuditEvent& event);
 
 }  // namespace ntlm

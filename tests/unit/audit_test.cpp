@@ -306,18 +306,54 @@ TEST_F(AuditTest, ChildAfterForkWritesUnderItsOwnPid) {
   EXPECT_EQ(received()["pid"], child);
 }
 
-TEST_F(AuditTest, KeepsNoDescriptor) {
-  const auto open_descriptors = [] {
-    const auto entries = std::filesystem::directory_iterator("/proc/self/fd");
-    return std::distance(begin(entries), end(entries));
-  };
+std::vector<int> open_descriptors() {
+  std::vector<int> out;
+  for (int fd = 0; fd < 1024; ++fd) {
+    if (::fcntl(fd, F_GETFD) >= 0) {
+      out.push_back(fd);
+    }
+  }
+  return out;
+}
+
+TEST_F(AuditTest, KeepsOneSocketAndNoMore) {
   settings_.json_path = directory_.path("audit.jsonl");
-  const auto before = open_descriptors();
+  const auto before = open_descriptors();  // SetUp has written a record
   for (int i = 0; i < 20; ++i) {
     audit(settings_, success());
     audit(settings_, AuditEvent());
   }
   EXPECT_EQ(open_descriptors(), before);
+}
+
+TEST_F(AuditTest, DescriptorThatBecameSomebodyElsesIsNotWritten) {
+  // Which one is kept: the process's only datagram socket that is not the log server's.
+  int kept = -1;
+  for (const int fd : open_descriptors()) {
+    int type = 0;
+    socklen_t size = sizeof type;
+    sockaddr_un name{};
+    socklen_t name_size = sizeof name;
+    if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_DGRAM &&
+        ::getsockname(fd, reinterpret_cast<sockaddr*>(&name), &name_size) == 0 &&
+        name_size == sizeof(sa_family_t)) {
+      EXPECT_EQ(kept, -1);
+      kept = fd;
+    }
+  }
+  ASSERT_GE(kept, 0);
+  EXPECT_EQ(::fcntl(kept, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+  int pair[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+  const FileDescriptor theirs(pair[0]);
+  const FileDescriptor peer(pair[1]);
+  ASSERT_EQ(::dup2(theirs.get(), kept), kept);
+  const FileDescriptor reused(kept);
+  audit(settings_, success());
+  EXPECT_EQ(received()["result"], "success");
+  char byte = 0;
+  EXPECT_EQ(::recv(peer.get(), &byte, 1, 0), -1);
+  EXPECT_EQ(errno, EAGAIN);
 }
 
 TEST_F(AuditTest, ThreadsLoseNoRecord) {

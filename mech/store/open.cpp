@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: MIT
+#include "store/open.h"
+
+#include <syslog.h>
+
+#include <algorithm>
+#include <array>
+#include <mutex>
+#include <variant>
+
+#include "store/database.h"
+#include "store/text_file.h"
+#ifdef NTLM_WITH_WINBIND
+#include "store/winbind.h"
+#endif
+
+namespace ntlm::store {
+namespace {
+
+using protocol::AccountName;
+using protocol::AccountSource;
+using protocol::HashResponder;
+using protocol::LogonRequest;
+using protocol::LogonResult;
+using protocol::Responder;
+using protocol::Verifier;
+
+using Sentence = tl::unexpected<std::string>;
+
+// A store that holds hashes is asked for the account, so that the chain makes one proof however
+// many stores it has; the others are asked the whole question.
+using Link = std::variant<std::unique_ptr<const AccountSource>, std::unique_ptr<const Verifier>>;
+using Opened = tl::expected<Link, std::string>;
+
+template <typename Source>
+Opened open_file(std::string_view path) {
+  if (!path.starts_with('/')) {
+    return Sentence("'" + std::string(path) + "' is not an absolute path");
+  }
+  return Link(std::make_unique<Source>(std::string(path)));
+}
+
+#ifdef NTLM_WITH_WINBIND
+Opened open_winbind(std::string_view domain) {
+  WinbindSettings settings;
+  settings.domain = domain;
+  return Link(std::make_unique<WinbindVerifier>(std::move(settings)));
+}
+#else
+Opened open_winbind(std::string_view) { return Sentence("winbind support is not built in"); }
+#endif
+
+Opened open_authd(std::string_view) { return Sentence("ntlm-authd support is not built in"); }
+
+// Every kind of store that a `store` line may name, and what makes one of what stands behind the
+// colon.
+struct Kind {
+  std::string_view name;
+  Opened (*open)(std::string_view argument);
+};
+constexpr std::array<Kind, 4> kKinds = {{
+    {"text", open_file<TextFile>},
+    {"lmdb", open_file<Database>},
+    {"winbind", open_winbind},
+    {"authd", open_authd},
+}};
+
+Opened open_link(std::string_view spec) {
+  const auto colon = spec.find(':');
+  const std::string_view name = spec.substr(0, colon);
+  const std::string_view argument = colon == std::string_view::npos ? "" : spec.substr(colon + 1);
+  const auto kind =
+      std::find_if(kKinds.begin(), kKinds.end(), [&](const Kind& k) { return k.name == name; });
+  if (kind == kKinds.end()) {
+    return Sentence("no kind of store is called '" + std::string(name) +
+                    "'; there are text, lmdb, winbind, authd");
+  }
+  return kind->open(argument);
+}
+
+class Chain final : public Verifier {
+ public:
+  explicit Chain(std::vector<Link> links) : links_(std::move(links)) {
+    for (const Link& link : links_) {
+      const auto* verifier = std::get_if<std::unique_ptr<const Verifier>>(&link);
+      if (verifier != nullptr && host_ == nullptr) {
+        host_ = verifier->get();
+      }
+    }
+  }
+
+  Result<LogonResult> verify(const LogonRequest& request) const override {
+    for (const Link& link : links_) {
+      auto result = std::visit([&](const auto& store) { return ask(*store, request); }, link);
+      if (result || result.error().code != Errc::kUnknownAccount) {
+        return result;
+      }
+    }
+    return tl::unexpected<Error>(refuse_unknown(request));
+  }
+
+  const protocol::HostNames* host_names() const override {
+    return host_ != nullptr ? host_->host_names() : nullptr;
+  }
+
+ private:
+  static Result<LogonResult> ask(const AccountSource& source, const LogonRequest& request) {
+    TRY(auto account, source.find(request.account, request.host.nb_domain));
+    return verify_with_hash(request, std::move(account), source.kind());
+  }
+  static Result<LogonResult> ask(const Verifier& verifier, const LogonRequest& request) {
+    return verifier.verify(request);
+  }
+
+  std::vector<Link> links_;
+  const Verifier* host_ = nullptr;  // whose names CHALLENGE bears
+};
+
+class AnonymousResponder final : public Responder {
+ public:
+  const AccountName& account() const override { return nobody_; }
+  bool anonymous() const override { return true; }
+  // [MS-NLMP] 3.3.1, 3.3.2: NtChallengeResponse is empty, LmChallengeResponse is Z(1), all keys are
+  // zeros.
+  Result<protocol::ChallengeResponse> respond(const protocol::Challenge&) const override {
+    protocol::ChallengeResponse response;
+    response.lm_response = {0};
+    return response;
+  }
+
+ private:
+  AccountName nobody_;
+};
+
+// What was told to the system log, so that a store that stays broken fills it no further.
+struct Faults {
+  std::mutex mutex;
+  std::string last;
+  std::array<std::string, 32> told;
+  std::size_t next = 0;
+};
+
+Faults& faults() {
+  static Faults* const the =
+      new Faults;  // never destroyed: threads may still log on while the process ends
+  return *the;
+}
+
+std::shared_ptr<const Responder> responder(AccountName account, crypto::NtHash hash,
+                                           std::optional<crypto::LmHash> lm_hash) {
+  return std::make_shared<HashResponder>(std::move(account), std::move(hash), std::move(lm_hash));
+}
+
+// An empty part of `wanted`, and an entry without a domain, matches everything.
+bool matches(const AccountName& entry, const AccountName& wanted) {
+  return (wanted.user.empty() || equal_ignoring_case(entry.user, wanted.user)) &&
+         (wanted.domain.empty() || entry.domain.empty() ||
+          equal_ignoring_case(entry.domain, wanted.domain));
+}
+
+}  // namespace
+
+StoreSettings settings_from(const Config& config, std::string_view user_file) {
+  return {config.list("ntlm", "store"), std::string(user_file)};
+}
+
+tl::expected<std::shared_ptr<const Verifier>, std::string> open_verifier(
+    const StoreSettings& settings) {
+  std::vector<Link> links;
+  if (!settings.user_file.empty()) {
+    links.emplace_back(std::make_unique<TextFile>(settings.user_file));
+    return std::make_shared<Chain>(std::move(links));
+  }
+  for (const std::string& spec : settings.stores) {
+    auto link = open_link(spec);
+    if (!link) {
+      return Sentence("store = " + spec + ": " + link.error());
+    }
+    links.push_back(std::move(*link));
+  }
+  if (links.empty()) {
+    return Sentence("no store of accounts is configured");
+  }
+  return std::make_shared<Chain>(std::move(links));
+}
+
+// Neither waits for the lock: a child of fork() may have inherited it closed.
+std::string last_store_fault() {
+  const std::unique_lock lock(faults().mutex, std::try_to_lock);
+  return lock ? faults().last : std::string();
+}
+
+void record_store_fault(std::string sentence) {
+  Faults& all = faults();
+  const std::unique_lock lock(all.mutex, std::try_to_lock);
+  if (!lock) {
+    return;
+  }
+  if (std::find(all.told.begin(), all.told.end(), sentence) == all.told.end()) {
+    ::syslog(LOG_AUTHPRIV | LOG_ERR, "gss-ntlm: %s", sentence.c_str());
+    all.told[all.next] = sentence;
+    all.next = (all.next + 1) % all.told.size();
+  }
+  all.last = std::move(sentence);
+}
+
+Result<std::shared_ptr<const Responder>> responder_from_file(const std::string& path,
+                                                             const AccountName& wanted) {
+  const auto file = open_trusted(path, Trust::kSecret);
+  const auto content = file ? read_text(*file, path) : tl::unexpected<std::string>(file.error());
+  if (!content) {
+    record_store_fault(content.error());
+    return fail(Errc::kStore, "credential.file");
+  }
+  std::shared_ptr<const Responder> found;
+  scan_text(
+      {reinterpret_cast<const char*>(content->data()), content->size()},
+      [&](TextEntry&& entry, std::size_t) {
+        protocol::Account& account = entry.account;
+        if (found || !account.has_hash || !matches(account.name, wanted)) {
+          return;
+        }
+        if (account.name.domain.empty()) {
+          account.name.domain = wanted.domain;
+        }
+        found =
+            responder(std::move(account.name), std::move(account.nt_hash),
+                      entry.password ? lm_hash_of(*entry.password) : std::move(account.lm_hash));
+      },
+      [&](std::size_t line, const char* why) {
+        if (!found) {
+          record_store_fault(path + ":" + std::to_string(line) + ": " + why +
+                             "; the line is ignored");
+        }
+      });
+  if (!found) {
+    return fail(Errc::kNoCredential, "credential.file");
+  }
+  return found;
+}
+
+Result<std::shared_ptr<const Responder>> responder_from_password(AccountName account,
+                                                                 std::string_view password,
+                                                                 bool with_lm) {
+  TRY_VOID(check_account(account));
+  TRY(const SecretBytes utf16le, utf16le_from_password(password));
+  return responder(std::move(account), crypto::ntowf_v1(utf16le),
+                   with_lm ? lm_hash_of(password) : std::optional<crypto::LmHash>());
+}
+
+Result<std::shared_ptr<const Responder>> responder_from_nt_hash(AccountName account,
+                                                                std::string_view hex) {
+  TRY_VOID(check_account(account));
+  auto hash = hash_from_hex(hex);
+  if (!hash) {
+    return fail(Errc::kBadArgument, "credential.nt_hash");
+  }
+  crypto::NtHash nt_hash(*hash);
+  wipe(hash->data(), hash->size());
+  return responder(std::move(account), std::move(nt_hash), {});
+}
+
+std::shared_ptr<const Responder> anonymous_responder() {
+  return std::make_shared<AnonymousResponder>();
+}
+
+}  // namespace ntlm::store

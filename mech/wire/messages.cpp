@@ -199,7 +199,9 @@ Result<Bytes> write_challenge(const ChallengeMessage& message) {
   const std::size_t target_info = writer.field();
   writer.bytes(message.version.value_or(Version{}));
   writer.payload(target_name, message.target_name);
-  writer.payload(target_info, message.target_info);
+  if (!message.target_info.empty()) {
+    writer.payload(target_info, message.target_info);
+  }
   return std::move(writer).finish("CHALLENGE");
 }
 

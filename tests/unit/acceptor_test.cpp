@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: MIT
+// What of the acceptor only shows with a clock or chance in the test's hand; every other refusal is
+// in tests/abi/bad_input_test.cpp, through the public API.
+#include "protocol/acceptor.h"
+
+#include <gtest/gtest.h>
+
+#include "exchange_fixture.h"
+#include "support/vectors.h"
+
+namespace ntlm::test {
+namespace {
+
+using protocol::Acceptor;
+using protocol::Policy;
+
+class AcceptorTest : public ::testing::Test {
+ protected:
+  Acceptor make(Policy policy = {}) {
+    return Acceptor(acceptor_setup(std::move(policy)), clock_, random_);
+  }
+
+  // The second leg's answer to `peer`, with `between` in between.
+  Result<Acceptor::Step> exchange(Acceptor& acceptor, const Peer& peer,
+                                  const std::function<void()>& between = {},
+                                  std::uint32_t flags = kUsualFlags) {
+    const Bytes negotiate = negotiate_message(flags);
+    auto first = acceptor.step(negotiate, nullptr);
+    if (!first) return first;
+    if (between) between();
+    return acceptor.step(peer.authenticate(negotiate, first->token), nullptr);
+  }
+
+  FixedClock clock_{kSomeFiletime};
+  SeededRandom random_;
+};
+
+TEST_F(AcceptorTest, ChallengeIsWhatTheSetupAndTheClockSay) {
+  ScriptedRandom random(from_hex("0123456789abcdef"));
+  Acceptor acceptor(acceptor_setup(), clock_, random);
+  const auto step = acceptor.step(negotiate_message(kUsualFlags), nullptr);
+  ASSERT_TRUE(step);
+  EXPECT_FALSE(step->complete);
+  EXPECT_TRUE(random.used_up());
+  const Bytes& challenge = step->token;
+  EXPECT_EQ(to_hex(ByteView(challenge).subspan(24, 8)), "0123456789abcdef");
+  EXPECT_EQ(load32(challenge, 20), 0xe2898235 | 0u) << std::hex << load32(challenge, 20);
+  EXPECT_EQ(to_hex(acceptor.target_info()),
+            "02000c0044006f006d00610069006e0001000c00530065007200760065007200040016006500780061006d"
+            "0070006c0065002e00"
+            "63006f006d00030024007300650072007600650072002e006500780061006d0070006c0065002e0063006f"
+            "006d00070008007be7"
+            "3fc30bdecd0100000000");
+}
+
+TEST_F(AcceptorTest, PeerWithoutVersionIsNotForcedToHaveOne) {
+  Acceptor acceptor = make();
+  const auto step = acceptor.step(negotiate_message(kHttpFlags), nullptr);
+  ASSERT_TRUE(step);
+  EXPECT_EQ(load32(step->token, 20) & wire::kVersion, 0u);
+}
+
+TEST_F(AcceptorTest, SecretsAgreeWithThePeer) {
+  Acceptor acceptor = make();
+  Peer peer;
+  const auto step = exchange(acceptor, peer);
+  ASSERT_TRUE(step);
+  EXPECT_TRUE(step->complete);
+  ASSERT_NE(acceptor.established(), nullptr);
+  EXPECT_EQ(to_hex(acceptor.established()->session.exported_key().expose()),
+            to_hex(peer.session_key));
+  EXPECT_EQ(acceptor.established()->principal.account.user, "User");
+  EXPECT_EQ(acceptor.evidence().mic, protocol::MicState::kVerified);
+}
+
+// G09: the age is counted by the clock that nobody sets.
+TEST_F(AcceptorTest, AuthenticateAfter301Seconds) {
+  Acceptor acceptor = make();
+  const auto step = exchange(acceptor, Peer{}, [this] { clock_.pass(301); });
+  ASSERT_FALSE(step);
+  EXPECT_EQ(step.error().code, Errc::kChallengeExpired);
+  Acceptor in_time = make();
+  EXPECT_TRUE(exchange(in_time, Peer{}, [this] { clock_.pass(300); }));
+}
+
+// G10
+TEST_F(AcceptorTest, WallClockThatJumpsIsNoAge) {
+  Acceptor acceptor = make();
+  EXPECT_TRUE(exchange(acceptor, Peer{},
+                       [this] { clock_.set_filetime(kSomeFiletime - 3'000'000'000'000'000); }));
+}
+
+// G11
+TEST_F(AcceptorTest, PeerTimestamp37HoursOff) {
+  constexpr std::uint64_t kHour = 36'000'000'000;
+  for (const std::int64_t hours : {37, -37, 35, -35}) {
+    Acceptor acceptor = make();
+    Peer peer;
+    peer.timestamp = kSomeFiletime + static_cast<std::uint64_t>(hours) * kHour;
+    const auto step = exchange(acceptor, peer);
+    EXPECT_EQ(step.has_value(), hours == 35 || hours == -35) << hours;
+  }
+}
+
+TEST_F(AcceptorTest, AFailedContextStaysDead) {
+  Acceptor acceptor = make();
+  Peer peer;
+  peer.password = "wrong";
+  const Bytes negotiate = negotiate_message(kUsualFlags);
+  const auto first = acceptor.step(negotiate, nullptr);
+  ASSERT_FALSE(acceptor.step(peer.authenticate(negotiate, first->token), nullptr));
+  peer.password = "Password";
+  for (const Bytes& token : {peer.authenticate(negotiate, first->token), negotiate}) {
+    const auto again = acceptor.step(token, nullptr);
+    ASSERT_FALSE(again);
+    EXPECT_EQ(again.error().code, Errc::kDeadContext);
+  }
+  EXPECT_TRUE(acceptor.failed());
+}
+
+// Every single flipped bit of a signed AUTHENTICATE is noticed (what follows the session key is
+// under the MIC too).
+TEST_F(AcceptorTest, AnyOneFlippedBitIsRefused) {
+  const Bytes negotiate = negotiate_message(kUsualFlags);
+  Peer peer;
+  for (std::size_t bit = 0; bit < 8u * 384; ++bit) {
+    Acceptor acceptor = make();
+    const auto first = acceptor.step(negotiate, nullptr);
+    Bytes message = peer.authenticate(negotiate, first->token);
+    if (bit / 8 >= message.size()) break;
+    message[bit / 8] ^= static_cast<std::uint8_t>(1 << bit % 8);
+    EXPECT_FALSE(acceptor.step(message, nullptr)) << "bit " << bit;
+  }
+}
+
+TEST_F(AcceptorTest, TargetThatIsNotOurs) {
+  Policy policy;
+  policy.accepted_targets = {"HTTP/www.example.com"};
+  for (const auto& [target, right] :
+       {std::pair{"http/WWW.example.com", true}, std::pair{"cifs/www.example.com", false},
+        std::pair{"HTTP/other", false}, std::pair{"", true}}) {
+    Acceptor acceptor = make(policy);
+    Peer peer;
+    peer.target = target;
+    EXPECT_EQ(exchange(acceptor, peer).has_value(), right) << target;
+  }
+  policy.target_name = Policy::Target::kRequired;
+  Acceptor acceptor = make(policy);
+  EXPECT_EQ(exchange(acceptor, Peer{}).error().code, Errc::kTargetRefused);
+  // MsvAvFlags 4: the peer does not vouch for its target (R28).
+  Acceptor untrusting = make(policy);
+  Peer peer;
+  peer.target = "HTTP/www.example.com";
+  peer.av_flags = 2 | 4;
+  EXPECT_FALSE(exchange(untrusting, peer));
+}
+
+TEST_F(AcceptorTest, ReceivingCanBeForbidden) {
+  Policy policy;
+  policy.receive_ntlm = Policy::Receive::kDenyAll;
+  Acceptor acceptor = make(policy);
+  EXPECT_EQ(exchange(acceptor, Peer{}).error().code, Errc::kAccountRestriction);
+}
+
+// A half-made context goes on in another process; a dead one does not travel.
+TEST_F(AcceptorTest, HalfMadeContextTravels) {
+  Acceptor acceptor = make();
+  const Bytes negotiate = negotiate_message(kUsualFlags);
+  const auto first = acceptor.step(negotiate, nullptr);
+  Writer writer(0, 1u << 16);
+  acceptor.save(writer);
+  const Bytes saved = std::move(writer).finish("test").value();
+  Reader reader(saved);
+  auto restored = Acceptor::restore(reader, acceptor_setup(), clock_, random_);
+  ASSERT_TRUE(restored);
+  EXPECT_TRUE(reader.at_end());
+  Peer peer;
+  const auto second = restored->step(peer.authenticate(negotiate, first->token), nullptr);
+  ASSERT_TRUE(second);
+  EXPECT_EQ(to_hex(restored->established()->session.exported_key().expose()),
+            to_hex(peer.session_key));
+
+  Writer again(0, 1u << 16);
+  restored->save(again);
+  const Bytes complete = std::move(again).finish("test").value();
+  for (std::size_t size = 0; size < complete.size(); ++size) {
+    Reader cut(ByteView(complete).first(size));
+    EXPECT_FALSE(Acceptor::restore(cut, acceptor_setup(), clock_, random_)) << size;
+  }
+  Reader whole(complete);
+  auto third = Acceptor::restore(whole, acceptor_setup(), clock_, random_);
+  ASSERT_TRUE(third);
+  EXPECT_EQ(third->established()->principal.account.domain, "Domain");
+}
+
+TEST_F(AcceptorTest, HalfMadeContextIsTooOldElsewhereToo) {
+  Acceptor acceptor = make();
+  const Bytes negotiate = negotiate_message(kUsualFlags);
+  const auto first = acceptor.step(negotiate, nullptr);
+  Writer writer(0, 1u << 16);
+  acceptor.save(writer);
+  const Bytes saved = std::move(writer).finish("test").value();
+  FixedClock other_host(kSomeFiletime + 301 * 10'000'000ull, 5000);
+  Reader reader(saved);
+  auto restored = Acceptor::restore(reader, acceptor_setup(), other_host, random_);
+  ASSERT_TRUE(restored);
+  EXPECT_EQ(restored->step(Peer{}.authenticate(negotiate, first->token), nullptr).error().code,
+            Errc::kChallengeExpired);
+}
+
+TEST_F(AcceptorTest, DeadContextDoesNotTravel) {
+  Acceptor acceptor = make();
+  ASSERT_FALSE(acceptor.step({}, nullptr));
+  Writer writer;
+  acceptor.save(writer);
+  EXPECT_FALSE(std::move(writer).finish("test"));
+}
+
+}  // namespace
+}  // namespace ntlm::test

@@ -11,7 +11,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "crypto/backend_lowlevel.h"
+#include "crypto/lowlevel.h"
 
 namespace ntlm::crypto {
 

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: MIT
+"""What the consumers' tests share: private directories and ports, programs that are ended by their id, accounts, a
+private Kerberos realm. A test is one script; check() counts what it proved and finish() says how long it took."""
+
+import atexit
+import os
+import pathlib
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+BUILD = pathlib.Path(os.environ["NTLM_BUILD_DIR"])
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+CONF = SOURCE / "conf"
+MECH = BUILD / "mech.conf"
+BRIDGE = BUILD / "bridge.conf"
+# The mechanism that mech.conf names; another one, for comparison, by NTLM_TEST_MODULE.
+MODULE = os.environ.get("NTLM_TEST_MODULE", str(BUILD / "gss_ntlm.so"))
+SKIPPED = 77
+
+_started = time.monotonic()
+_checks = 0
+_processes = []
+
+
+def directory(mode=0o755):
+    path = tempfile.mkdtemp(prefix="ntlm-consumer-")
+    os.chmod(path, mode)
+    atexit.register(shutil.rmtree, path, True)
+    return pathlib.Path(path)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def need(*programs):
+    """Where each program is; a test without one of them is not run, and says so."""
+    found = []
+    for program in programs:
+        path = shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin:/sbin:/usr/lib/postgresql/15/bin")
+        if path is None:
+            print(f"not run: {program} is not installed")
+            sys.exit(SKIPPED)
+        found.append(path)
+    return found[0] if len(found) == 1 else found
+
+
+def clean_environment(**more):
+    """No credential, configuration or module of the person who runs the tests."""
+    env = {"PATH": os.environ["PATH"] + ":/usr/sbin:/sbin", "LANG": "C.UTF-8", "HOME": "/nonexistent"}
+    if "ASAN_OPTIONS" in os.environ:
+        env["ASAN_OPTIONS"] = os.environ["ASAN_OPTIONS"]
+    env.update({k: str(v) for k, v in more.items() if v is not None})
+    return env
+
+
+def run(command, env=None, timeout=30, user=None, stdin=None, check=False):
+    """Runs to the end, within bounds. The result has returncode, stdout and stderr as text."""
+    result = subprocess.run([str(part) for part in command], env=env or clean_environment(), timeout=timeout, text=True,
+                            input=stdin if stdin is not None else "", capture_output=True, user=user,
+                            group=pwd.getpwnam(user).pw_gid if user else None,
+                            extra_groups=[] if user else None, cwd="/")
+    if check and result.returncode != 0:
+        sys.exit(f"{command[0]} failed ({result.returncode}):\n{result.stdout}{result.stderr}")
+    return result
+
+
+def start(command, env=None, log=None, user=None, **more):
+    """Starts a program that goes on; it is ended by its id when the test ends."""
+    output = open(log, "ab") if log else subprocess.DEVNULL
+    process = subprocess.Popen([str(part) for part in command], env=env or clean_environment(), stdout=output,
+                               stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, user=user,
+                               group=pwd.getpwnam(user).pw_gid if user else None,
+                               extra_groups=[] if user else None, start_new_session=True, cwd="/", **more)
+    _processes.append(process)
+    return process
+
+
+def stop(process, how=signal.SIGTERM):
+    """Ends a program that start() began, and waits for it. Its exit status."""
+    if process.poll() is None:
+        process.send_signal(how)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(10)
+    if process in _processes:
+        _processes.remove(process)
+    return process.returncode
+
+
+@atexit.register
+def _stop_all():
+    for process in list(_processes):
+        stop(process)
+
+
+def wait_for(condition, what, seconds=15, log=None):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return
+        time.sleep(0.05)
+    text = pathlib.Path(log).read_text(errors="replace")[-4000:] if log and os.path.exists(log) else ""
+    sys.exit(f"{what}: not within {seconds} s\n{text}")
+
+
+def listening(port, host="127.0.0.1"):
+    try:
+        with socket.create_connection((host, port), 1):
+            return True
+    except OSError:
+        return False
+
+
+def check(condition, what, detail=""):
+    global _checks
+    if not condition:
+        print(f"FAILED: {what}\n{detail}")
+        sys.exit(1)
+    _checks += 1
+    print(f"ok: {what}", flush=True)
+
+
+def finish(name):
+    print(f"{name}: {_checks} checks, {time.monotonic() - _started:.1f} s")
+
+
+def write(path, text, mode=0o644, owner=None):
+    path = pathlib.Path(path)
+    path.write_text(text)
+    os.chmod(path, mode)
+    if owner:
+        entry = pwd.getpwnam(owner)
+        os.chown(path, entry.pw_uid, entry.pw_gid)
+    return path
+
+
+def fill(sample, target, mode=0o644, **values):
+    """A file of conf/ as the test uses it: the very text, with the paths and ports that a test must make its own."""
+    text = (CONF / sample).read_text()
+    for old, new in values.items():
+        text = text.replace(f"@{old}@", str(new))
+    return write(target, text, mode)
+
+
+def mech_conf(path, bridge=False):
+    lines = [f"gss_ntlm 1.3.6.1.4.1.311.2.2.10 {MODULE}"]
+    if bridge:
+        lines.append(f"gss_ntlm_bridge 1.3.6.1.4.1.7165.655.3 {BUILD / 'gss_ntlm_bridge.so'} <interposer>")
+    return write(path, "\n".join(lines) + "\n")
+
+
+def ntlm_conf(path, programs="", sshd_form=False, more=""):
+    bridge = f"[bridge]\n    programs = {programs}\n    sshd_form = {'yes' if sshd_form else 'no'}\n" if programs else ""
+    return write(path, f"{more}\n{bridge}[audit]\n    syslog = no\n")
+
+
+class Kdc:
+    """A realm of its own on loopback: krb5kdc in a private directory."""
+
+    realm = "KRB.TEST"
+
+    def __init__(self):
+        kdb5_util, krb5kdc, self.kadmin = need("kdb5_util", "krb5kdc", "kadmin.local")
+        self.kinit = need("kinit")
+        self.dir = directory()
+        self.port = free_port()
+        self.keytab = self.dir / "keytab"
+        krb5 = write(self.dir / "krb5.conf", f"""[libdefaults]
+    default_realm = {self.realm}
+    dns_lookup_kdc = false
+    dns_lookup_realm = false
+    dns_canonicalize_hostname = false
+    rdns = false
+    forwardable = true
+    udp_preference_limit = 1
+[realms]
+    {self.realm} = {{
+        kdc = 127.0.0.1:{self.port}
+    }}
+[domain_realm]
+    localhost = {self.realm}
+    .{self.realm.lower()} = {self.realm}
+""")
+        kdc = write(self.dir / "kdc.conf", f"""[kdcdefaults]
+    kdc_listen = 127.0.0.1:{self.port}
+    kdc_tcp_listen = 127.0.0.1:{self.port}
+[realms]
+    {self.realm} = {{
+        database_name = {self.dir}/principal
+        key_stash_file = {self.dir}/stash
+        acl_file = {self.dir}/acl
+    }}
+[logging]
+    kdc = FILE:{self.dir}/kdc.log
+""")
+        self.env = {"KRB5_CONFIG": krb5, "KRB5_KDC_PROFILE": kdc}
+        run([kdb5_util, "create", "-s", "-P", "master", "-r", self.realm], clean_environment(**self.env), check=True)
+        self.start_kdc = lambda: start([krb5kdc, "-n", "-r", self.realm], clean_environment(**self.env),
+                                       self.dir / "kdc.out")
+        self.process = self.start_kdc()
+        wait_for(lambda: listening(self.port), "krb5kdc", log=self.dir / "kdc.out")
+
+    def local(self, *queries):
+        for query in queries:
+            run([self.kadmin, "-r", self.realm, "-q", query], clean_environment(**self.env), check=True)
+
+    def user(self, name, password):
+        self.local(f"addprinc -pw {password} {name}")
+
+    def service(self, name):
+        self.local(f"addprinc -randkey {name}", f"ktadd -k {self.keytab} {name}")
+
+    def login(self, name, password, ccache, *options):
+        run([self.kinit, *options, "-c", ccache, name], clean_environment(**self.env), stdin=password + "\n", check=True)

@@ -25,10 +25,9 @@ Policy::Target target_from(std::string_view word) {
 }
 
 Policy::Receive receive_from(std::string_view word) {
-  return word == "audit"         ? Policy::Receive::kAudit
-         : word == "deny-domain" ? Policy::Receive::kDenyDomain
-         : word == "deny-all"    ? Policy::Receive::kDenyAll
-                                 : Policy::Receive::kAllow;
+  return word == "deny-domain" ? Policy::Receive::kDenyDomain
+         : word == "deny-all"  ? Policy::Receive::kDenyAll
+                               : Policy::Receive::kAllow;
 }
 
 std::vector<std::string> upper_list(const std::vector<std::string>& words) {

@@ -16,7 +16,7 @@ struct Policy {
   enum class Bindings : std::uint8_t { kAlways, kWhenSupported, kNever };
   enum class Mic : std::uint8_t { kAuto, kYes, kNo };
   enum class Target : std::uint8_t { kOff, kIfPresent, kRequired };
-  enum class Receive : std::uint8_t { kAllow, kAudit, kDenyDomain, kDenyAll };
+  enum class Receive : std::uint8_t { kAllow, kDenyDomain, kDenyAll };
 
   bool accept_v1 = false;  // min_version = v1: NTLMv1 and NTLM2-session responses are verified too
   bool initiate_v1 = false;  // initiator_version = v1

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+// What an administrator reads, ntlm.conf(5) and the shipped sample, against the one table of keys.
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "base/config.h"
+#include "support/temporary_directory.h"
+
+namespace ntlm {
+namespace {
+
+using Kind = ConfigKey::Kind;
+
+std::string document(const std::string& name) {
+  std::ifstream in(std::string(NTLM_CONF_DIR) + "/" + name);
+  EXPECT_TRUE(in) << name;
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+std::string default_of(const ConfigKey& key) {
+  return *key.default_value == '\0' ? "\"\"" : key.default_value;
+}
+
+std::string replaced(std::string text, std::string_view from, std::string_view to) {
+  for (std::size_t at = 0; (at = text.find(from, at)) != text.npos; at += to.size()) {
+    text.replace(at, from.size(), to);
+  }
+  return text;
+}
+
+// Sections with their keys as the table has them, the sample's way.
+std::string sample_of_the_table() {
+  std::string out;
+  std::string section;
+  for (const ConfigKey& key : Config::keys()) {
+    if (section != key.section) {
+      section = key.section;
+      out += "\n[" + section + "]\n";
+    }
+    out += std::string("    # ") + key.summary + "\n";
+    if (*key.choices != '\0' && key.kind != Kind::kWords) {
+      out += "    # " + replaced(key.choices, "|", " | ") + "\n";
+    }
+    out += std::string("    #") + key.name + " = " + default_of(key) + "\n";
+  }
+  return out;
+}
+
+TEST(ConfigSample, IsTheTable) {
+  const std::string sample = document("ntlm.conf");
+  const std::size_t start = sample.find("\n[");
+  ASSERT_NE(start, sample.npos);
+  EXPECT_EQ(sample.substr(start), sample_of_the_table());
+}
+
+TEST(ConfigSample, IsGoodAsShippedAndWithEveryKeyUncommented) {
+  const test::TemporaryDirectory directory;
+  const std::string sample = document("ntlm.conf");
+  std::string uncommented = replaced(sample, "\n    #", "\n    ");
+  uncommented = replaced(uncommented, "\n     ", "\n    # ");  // text again
+  const Config defaults;
+  for (const std::string& text : {sample, uncommented}) {
+    const auto config = Config::load(directory.write("ntlm.conf", text));
+    ASSERT_TRUE(config) << config.error();
+    for (const ConfigKey& key : Config::keys()) {
+      EXPECT_EQ(config->text(key.section, key.name), defaults.text(key.section, key.name));
+      EXPECT_EQ(config->is_set(key.section, key.name), text == uncommented) << key.name;
+    }
+  }
+}
+
+// The page's part about one key: from its item to the next one of this or the next section.
+struct Item {
+  std::string section, name, text;
+};
+std::vector<Item> items_of_the_page() {
+  std::vector<Item> items;
+  std::string section;
+  std::istringstream page(document("man/ntlm.conf.5"));
+  for (std::string line; std::getline(page, line);) {
+    if (line.starts_with(".Ss Section ")) {
+      section = line.substr(12);
+    } else if (line.starts_with(".Sh ")) {
+      section.clear();
+    } else if (!section.empty() && line.starts_with(".It Ic ")) {
+      items.push_back({section, line.substr(7, line.find(' ', 7) - 7), ""});
+    }
+    if (!section.empty() && !items.empty()) {
+      items.back().text += line + "\n";
+    }
+  }
+  return items;
+}
+
+TEST(ConfigPage, HasEveryKeyInTheTablesOrder) {
+  const auto items = items_of_the_page();
+  const auto keys = Config::keys();
+  ASSERT_EQ(items.size(), keys.size());
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    EXPECT_EQ(items[i].section, keys[i].section);
+    EXPECT_EQ(items[i].name, keys[i].name);
+  }
+}
+
+TEST(ConfigPage, TellsEveryDefaultAndChoice) {
+  const auto items = items_of_the_page();
+  for (std::size_t i = 0; i < items.size() && i < Config::keys().size(); ++i) {
+    const ConfigKey& key = Config::keys()[i];
+    std::string normal = replaced(default_of(key), "\\", "\\e");
+    normal = replaced(normal, "\"", "\\(dq");
+    const bool sentence =
+        items[i].text.find("The default is\n.Cm " + normal + " .") != std::string::npos;
+    const bool clause =
+        items[i].text.find("The default,\n.Cm " + normal + " ,") != std::string::npos;
+    EXPECT_TRUE(sentence || clause) << key.name;
+    if (key.kind == Kind::kChoice) {
+      const std::string choices = replaced(replaced(key.choices, "\\", "\\e"), "|", " | ");
+      EXPECT_TRUE(
+          items[i].text.starts_with(".It Ic " + items[i].name + " No = Cm " + choices + "\n"))
+          << key.name;
+    } else if (key.kind == Kind::kFlag) {
+      EXPECT_TRUE(items[i].text.starts_with(".It Ic " + items[i].name + " No = Cm yes | no\n"))
+          << key.name;
+    } else if (key.kind == Kind::kNumber) {
+      const std::string range = replaced(key.choices, "..", " to ");
+      EXPECT_NE(replaced(items[i].text, "\n", " ").find(range), std::string::npos) << key.name;
+    } else if (key.kind == Kind::kWords) {
+      std::istringstream words(replaced(key.choices, "|", " "));
+      for (std::string word; words >> word;) {
+        EXPECT_NE(items[i].text.find(".Dv " + word + " "), std::string::npos) << word;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ntlm

@@ -18,8 +18,12 @@ std::optional<std::string> user_name(Lookup&& lookup) {
     passwd entry{};
     passwd* found = nullptr;
     const int error = lookup(&entry, buffer.data(), room, &found);
-    if (error == ERANGE) continue;
-    if (error != 0 || found == nullptr) return std::nullopt;
+    if (error == ERANGE) {
+      continue;
+    }
+    if (error != 0 || found == nullptr) {
+      return std::nullopt;
+    }
     return std::string(entry.pw_name);
   }
   return std::nullopt;
@@ -37,17 +41,25 @@ Result<std::string> user_of(uid_t uid) {
   auto name = user_name([&](passwd* entry, char* buffer, std::size_t size, passwd** found) {
     return ::getpwuid_r(uid, entry, buffer, size, found);
   });
-  if (!name) return fail(Errc::kBadName, "uid");
+  if (!name) {
+    return fail(Errc::kBadName, "uid");
+  }
   return *std::move(name);
 }
 
 Result<std::string> local_user(const NameObject& name) {
-  if (name.kind != NameObject::Kind::kAccount) return fail(Errc::kBadName, "account");
+  if (name.kind != NameObject::Kind::kAccount) {
+    return fail(Errc::kBadName, "account");
+  }
   const protocol::AccountName& account = name.account;
-  if (own_domain(account.domain)) return account.user;
+  if (own_domain(account.domain)) {
+    return account.user;
+  }
   const std::string with_backslash =
       protocol::display(account, protocol::DisplayForm::kDomainBackslashUser);
-  if (auto user = user_named(with_backslash)) return *std::move(user);
+  if (auto user = user_named(with_backslash)) {
+    return *std::move(user);
+  }
   if (auto user = user_named(protocol::display(account, protocol::DisplayForm::kUserAtDomain))) {
     return *std::move(user);
   }

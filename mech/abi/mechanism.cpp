@@ -3,6 +3,7 @@
 #include "abi/mechanism.h"
 
 #include "abi/boundary.h"
+#include "abi/outputs.h"
 #include "abi/setup.h"
 
 namespace ntlm::abi {
@@ -20,37 +21,6 @@ bool ours(const gss_OID_desc* mechanism) {
   return mechanism == GSS_C_NO_OID || same_oid(mechanism, &g_oid);
 }
 
-// A set that is released unless somebody takes it.
-class OidSet {
- public:
-  OidSet() = default;
-  OidSet(const OidSet&) = delete;
-  OidSet& operator=(const OidSet&) = delete;
-  ~OidSet() {
-    OM_uint32 minor = 0;
-    gss_release_oid_set(&minor, &set_);
-  }
-  Result<void> add(std::initializer_list<gss_const_OID> members) {
-    OM_uint32 minor = 0;
-    if (set_ == GSS_C_NO_OID_SET && GSS_ERROR(gss_create_empty_oid_set(&minor, &set_))) {
-      return fail(Errc::kNoMemory, "OID set");
-    }
-    for (const gss_const_OID member : members) {
-      // RFC 2744's type is not const; the set gets a copy.
-      if (GSS_ERROR(gss_add_oid_set_member(&minor, const_cast<gss_OID>(member), &set_))) {
-        return fail(Errc::kNoMemory, "OID set");
-      }
-    }
-    return {};
-  }
-  void give(gss_OID_set* output) {
-    if (output != nullptr) *output = std::exchange(set_, GSS_C_NO_OID_SET);
-  }
-
- private:
-  gss_OID_set set_ = GSS_C_NO_OID_SET;
-};
-
 }  // namespace
 
 gss_OID mechanism_oid() { return &g_oid; }
@@ -67,7 +37,7 @@ OM_uint32 gss_indicate_mechs(OM_uint32* minor_status, gss_OID_set* mech_set) {
   return guard(minor_status, [&]() -> Status {
     OidSet mechanisms;
     TRY_VOID(mechanisms.add({&g_oid}));
-    mechanisms.give(mech_set);
+    std::move(mechanisms).give(mech_set);
     return {};
   });
 }
@@ -76,13 +46,19 @@ OM_uint32 gss_inquire_attrs_for_mech(OM_uint32* minor_status, gss_const_OID mech
                                      gss_OID_set* mech_attrs, gss_OID_set* known_mech_attrs) {
   clear(mech_attrs, known_mech_attrs);
   return guard(minor_status, [&]() -> Status {
-    if (!ours(mech)) return GSS_S_BAD_MECH;
+    if (!ours(mech)) {
+      return GSS_S_BAD_MECH;
+    }
     OidSet has, known;
     TRY_VOID(has.add({GSS_C_MA_MECH_CONCRETE, GSS_C_MA_AUTH_INIT, GSS_C_MA_INTEG_PROT,
                       GSS_C_MA_CONF_PROT, GSS_C_MA_MIC, GSS_C_MA_WRAP, GSS_C_MA_REPLAY_DET,
                       GSS_C_MA_OOS_DET, GSS_C_MA_CBINDINGS, GSS_C_MA_CTX_TRANS}));
-    if (allows_anonymous()) TRY_VOID(has.add({GSS_C_MA_AUTH_INIT_ANON}));
-    if (!default_mechanism()) TRY_VOID(has.add({GSS_C_MA_NOT_DFLT_MECH}));
+    if (allows_anonymous()) {
+      TRY_VOID(has.add({GSS_C_MA_AUTH_INIT_ANON}));
+    }
+    if (!default_mechanism()) {
+      TRY_VOID(has.add({GSS_C_MA_NOT_DFLT_MECH}));
+    }
     TRY_VOID(known.add({GSS_C_MA_MECH_CONCRETE,
                         GSS_C_MA_MECH_PSEUDO,
                         GSS_C_MA_MECH_COMPOSITE,
@@ -110,8 +86,8 @@ OM_uint32 gss_inquire_attrs_for_mech(OM_uint32* minor_status, gss_const_OID mech
                         GSS_C_MA_PFS,
                         GSS_C_MA_COMPRESS,
                         GSS_C_MA_CTX_TRANS}));
-    has.give(mech_attrs);
-    known.give(known_mech_attrs);
+    std::move(has).give(mech_attrs);
+    std::move(known).give(known_mech_attrs);
     return {};
   });
 }
@@ -120,14 +96,16 @@ OM_uint32 gss_inquire_names_for_mech(OM_uint32* minor_status, gss_OID mechanism,
                                      gss_OID_set* name_types) {
   clear(name_types);
   return guard(minor_status, [&]() -> Status {
-    if (!ours(mechanism)) return GSS_S_BAD_MECH;
+    if (!ours(mechanism)) {
+      return GSS_S_BAD_MECH;
+    }
     OidSet types;
     TRY_VOID(
         types.add({GSS_C_NT_USER_NAME, GSS_C_NT_HOSTBASED_SERVICE, GSS_C_NT_HOSTBASED_SERVICE_X,
                    GSS_KRB5_NT_ENTERPRISE_NAME, GSS_KRB5_NT_PRINCIPAL_NAME,
                    GSS_C_NT_MACHINE_UID_NAME, GSS_C_NT_STRING_UID_NAME, GSS_C_NT_ANONYMOUS,
                    GSS_C_NT_EXPORT_NAME, GSS_C_NT_COMPOSITE_EXPORT}));
-    types.give(name_types);
+    std::move(types).give(name_types);
     return {};
   });
 }
@@ -137,7 +115,9 @@ OM_uint32 gss_inquire_saslname_for_mech(OM_uint32* minor_status, const gss_OID d
                                         gss_buffer_t mech_description) {
   clear(sasl_mech_name, mech_name, mech_description);
   return guard(minor_status, [&]() -> Status {
-    if (!ours(desired_mech)) return GSS_S_BAD_MECH;
+    if (!ours(desired_mech)) {
+      return GSS_S_BAD_MECH;
+    }
     TRY(auto sasl, OutputBuffer::copy(kSaslName));
     TRY(auto name, OutputBuffer::copy(kMechanismName));
     TRY(auto description, OutputBuffer::copy(kDescription));
@@ -152,7 +132,9 @@ OM_uint32 gss_inquire_mech_for_saslname(OM_uint32* minor_status, const gss_buffe
                                         gss_OID* mech_type) {
   clear(mech_type);
   return guard(minor_status, [&]() -> Status {
-    if (text_of(sasl_mech_name) != kSaslName) return GSS_S_BAD_MECH;
+    if (text_of(sasl_mech_name) != kSaslName) {
+      return GSS_S_BAD_MECH;
+    }
     set(mech_type, mechanism_oid());
     return {};
   });
@@ -161,7 +143,9 @@ OM_uint32 gss_inquire_mech_for_saslname(OM_uint32* minor_status, const gss_buffe
 // The mechglue asks each mechanism whether an OID is one of its static ones before it frees it.
 OM_uint32 gss_internal_release_oid(OM_uint32* minor_status, gss_OID* oid) {
   return guard(minor_status, [&]() -> Status {
-    if (oid == nullptr || *oid != mechanism_oid()) return GSS_S_CONTINUE_NEEDED;
+    if (oid == nullptr || *oid != mechanism_oid()) {
+      return GSS_S_CONTINUE_NEEDED;
+    }
     *oid = GSS_C_NO_OID;
     return {};
   });

@@ -23,7 +23,9 @@ constexpr std::uint16_t kCompositeExport = 0x0402;
 
 // Lengths that count a terminating NUL are common enough to be read as meant.
 std::string_view without_nul(std::string_view text) {
-  if (text.ends_with('\0')) text.remove_suffix(1);
+  if (text.ends_with('\0')) {
+    text.remove_suffix(1);
+  }
   return text;
 }
 
@@ -42,7 +44,9 @@ Result<void> set_service(NameObject& name, std::string_view text) {
 // "user@REALM", or "service/host@REALM", whose realm NTLM has no use for.
 Result<void> set_krb5_principal(NameObject& name, std::string_view text) {
   text = without_nul(text);
-  if (text.find('/') == std::string_view::npos) return set_account(name, text, true);
+  if (text.find('/') == std::string_view::npos) {
+    return set_account(name, text, true);
+  }
   return set_service(name, text.substr(0, text.rfind('@')));
 }
 
@@ -56,20 +60,26 @@ Result<void> set_uid_text(NameObject& name, std::string_view text) {
   text = without_nul(text);
   uid_t uid = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), uid);
-  if (error != std::errc() || end != text.data() + text.size()) return fail(Errc::kBadName, "uid");
+  if (error != std::errc() || end != text.data() + text.size()) {
+    return fail(Errc::kBadName, "uid");
+  }
   return set_uid(name, uid);
 }
 
 Result<void> set_uid_bytes(NameObject& name, ByteView bytes) {
   uid_t uid = 0;
-  if (bytes.size() != sizeof uid) return fail(Errc::kBadName, "uid");
+  if (bytes.size() != sizeof uid) {
+    return fail(Errc::kBadName, "uid");
+  }
   std::memcpy(&uid, bytes.data(), sizeof uid);
   return set_uid(name, uid);
 }
 
 std::uint32_t big_endian(ByteView bytes) {
   std::uint32_t value = 0;
-  for (const std::uint8_t byte : bytes) value = value << 8 | byte;
+  for (const std::uint8_t byte : bytes) {
+    value = value << 8 | byte;
+  }
   return value;
 }
 
@@ -110,12 +120,20 @@ Result<Bytes> exported(const NameObject& name, std::uint16_t token_id) {
 Result<void> set_exported(NameObject& name, ByteView token, std::uint16_t token_id) {
   Reader reader(token);
   const ByteView oid = oid_content();
-  if (big_endian(reader.take(2)) != token_id) return fail(Errc::kBadName, "export name");
-  if (big_endian(reader.take(2)) != oid.size() + 2) return fail(Errc::kBadName, "export name");
-  if (reader.u8() != 0x06 || reader.u8() != oid.size()) return fail(Errc::kBadName, "export name");
+  if (big_endian(reader.take(2)) != token_id) {
+    return fail(Errc::kBadName, "export name");
+  }
+  if (big_endian(reader.take(2)) != oid.size() + 2) {
+    return fail(Errc::kBadName, "export name");
+  }
+  if (reader.u8() != 0x06 || reader.u8() != oid.size()) {
+    return fail(Errc::kBadName, "export name");
+  }
   reader.expect(oid);
   Reader inner(reader.take(big_endian(reader.take(4))));
-  if (!read_name(inner, name) || !inner.at_end()) return fail(Errc::kBadName, "export name");
+  if (!read_name(inner, name) || !inner.at_end()) {
+    return fail(Errc::kBadName, "export name");
+  }
   if (token_id == kCompositeExport) {
     auto attributes = std::make_shared<protocol::Attributes>();
     while (reader.ok() && !reader.at_end()) {
@@ -124,12 +142,16 @@ Result<void> set_exported(NameObject& name, ByteView token, std::uint16_t token_
     }
     name.attributes = std::move(attributes);
   }
-  if (!reader.ok() || !reader.at_end()) return fail(Errc::kBadName, "export name");
+  if (!reader.ok() || !reader.at_end()) {
+    return fail(Errc::kBadName, "export name");
+  }
   return {};
 }
 
 Status import_name(const gss_buffer_desc* buffer, const gss_OID_desc* type, gss_name_t* output) {
-  if (buffer == nullptr || output == nullptr) return GSS_S_FAILURE | GSS_S_CALL_INACCESSIBLE_READ;
+  if (buffer == nullptr || output == nullptr) {
+    return GSS_S_FAILURE | GSS_S_CALL_INACCESSIBLE_READ;
+  }
   const ByteView bytes = bytes_of(buffer);
   const std::string_view text = text_of(buffer);
   auto name = std::make_unique<NameObject>();
@@ -162,7 +184,9 @@ Status import_name(const gss_buffer_desc* buffer, const gss_OID_desc* type, gss_
 }
 
 bool same_name(const NameObject& a, const NameObject& b) {
-  if (a.kind != b.kind) return false;
+  if (a.kind != b.kind) {
+    return false;
+  }
   switch (a.kind) {
     case Kind::kAccount:
       return equal_ignoring_case(a.account.user, b.account.user) &&
@@ -178,7 +202,9 @@ bool same_name(const NameObject& a, const NameObject& b) {
 
 Status export_name(gss_name_t input_name, std::uint16_t token_id, gss_buffer_t exported_name) {
   const auto* name = borrow<NameObject>(input_name);
-  if (name == nullptr) return Error{Errc::kBadName, "name"};
+  if (name == nullptr) {
+    return Error{Errc::kBadName, "name"};
+  }
   TRY(const Bytes token, exported(*name, token_id));
   TRY(auto out, OutputBuffer::copy(ByteView(token)));
   std::move(out).give(exported_name);
@@ -200,7 +226,9 @@ std::unique_ptr<NameObject> account_name(const protocol::AccountName& account) {
 std::unique_ptr<NameObject> proven_name(const protocol::Principal& principal,
                                         const protocol::Evidence& evidence) {
   auto name = account_name(principal.account);
-  if (principal.anonymous) name->kind = Kind::kAnonymous;
+  if (principal.anonymous) {
+    name->kind = Kind::kAnonymous;
+  }
   name->proven = true;
   name->attributes = principal.attributes;
   name->evidence = std::make_shared<const protocol::Evidence>(evidence);
@@ -233,7 +261,9 @@ gss_OID name_type(const NameObject& name) {
 }
 
 void write_text(Writer& writer, std::string_view text) {
-  if (text.size() > 0xffff) return writer.fail();
+  if (text.size() > 0xffff) {
+    return writer.fail();
+  }
   writer.u16(static_cast<std::uint16_t>(text.size()));
   writer.bytes(bytes_of(text));
 }
@@ -289,7 +319,9 @@ OM_uint32 gssspi_import_name_by_mech(OM_uint32* minor_status, gss_OID mech_type,
                                      gss_name_t* output_name) {
   clear(output_name);
   return guard(minor_status, [&]() -> Status {
-    if (mech_type != GSS_C_NO_OID && !same_oid(mech_type, mechanism_oid())) return GSS_S_BAD_MECH;
+    if (mech_type != GSS_C_NO_OID && !same_oid(mech_type, mechanism_oid())) {
+      return GSS_S_BAD_MECH;
+    }
     return import_name(input_name_buffer, input_name_type, output_name);
   });
 }
@@ -299,7 +331,9 @@ OM_uint32 gss_display_name(OM_uint32* minor_status, gss_name_t input_name,
   clear(output_name_buffer, output_name_type);
   return guard(minor_status, [&]() -> Status {
     const auto* name = borrow<NameObject>(input_name);
-    if (name == nullptr) return Error{Errc::kBadName, "name"};
+    if (name == nullptr) {
+      return Error{Errc::kBadName, "name"};
+    }
     TRY(auto out, OutputBuffer::copy(std::string_view(displayed(*name, display_form()))));
     std::move(out).give(output_name_buffer);
     set(output_name_type, name_type(*name));
@@ -313,8 +347,12 @@ OM_uint32 gss_display_name_ext(OM_uint32* minor_status, gss_name_t input_name,
   clear(display_name);
   return guard(minor_status, [&]() -> Status {
     const auto* name = borrow<NameObject>(input_name);
-    if (name == nullptr) return Error{Errc::kBadName, "name"};
-    if (!same_oid(display_as_name_type, name_type(*name))) return GSS_S_UNAVAILABLE;
+    if (name == nullptr) {
+      return Error{Errc::kBadName, "name"};
+    }
+    if (!same_oid(display_as_name_type, name_type(*name))) {
+      return GSS_S_UNAVAILABLE;
+    }
     TRY(auto out, OutputBuffer::copy(std::string_view(displayed(*name, display_form()))));
     std::move(out).give(display_name);
     return {};
@@ -327,7 +365,9 @@ OM_uint32 gss_compare_name(OM_uint32* minor_status, gss_name_t name1, gss_name_t
   return guard(minor_status, [&]() -> Status {
     const auto* a = borrow<NameObject>(name1);
     const auto* b = borrow<NameObject>(name2);
-    if (a == nullptr || b == nullptr) return Error{Errc::kBadName, "name"};
+    if (a == nullptr || b == nullptr) {
+      return Error{Errc::kBadName, "name"};
+    }
     set(name_equal, same_name(*a, *b) ? 1 : 0);
     return {};
   });
@@ -338,8 +378,12 @@ OM_uint32 gss_duplicate_name(OM_uint32* minor_status, gss_name_t input_name,
   clear(dest_name);
   return guard(minor_status, [&]() -> Status {
     const auto* name = borrow<NameObject>(input_name);
-    if (name == nullptr) return Error{Errc::kBadName, "name"};
-    if (dest_name == nullptr) return Error{Errc::kBadArgument, "dest_name"};
+    if (name == nullptr) {
+      return Error{Errc::kBadName, "name"};
+    }
+    if (dest_name == nullptr) {
+      return Error{Errc::kBadArgument, "dest_name"};
+    }
     *dest_name = lend<gss_name_struct>(copy_of(*name));
     return {};
   });
@@ -347,9 +391,13 @@ OM_uint32 gss_duplicate_name(OM_uint32* minor_status, gss_name_t input_name,
 
 OM_uint32 gss_release_name(OM_uint32* minor_status, gss_name_t* input_name) {
   return guard(minor_status, [&]() -> Status {
-    if (input_name == nullptr || *input_name == GSS_C_NO_NAME) return {};
+    if (input_name == nullptr || *input_name == GSS_C_NO_NAME) {
+      return {};
+    }
     const std::unique_ptr<NameObject> name(borrow<NameObject>(*input_name));
-    if (name == nullptr) return Error{Errc::kBadName, "name"};
+    if (name == nullptr) {
+      return Error{Errc::kBadName, "name"};
+    }
     *input_name = GSS_C_NO_NAME;
     return {};
   });
@@ -373,9 +421,15 @@ OM_uint32 gss_localname(OM_uint32* minor_status, gss_name_t input_name, gss_cons
   clear(localname);
   return guard(minor_status, [&]() -> Status {
     const auto* name = borrow<NameObject>(input_name);
-    if (name == nullptr) return Error{Errc::kBadName, "name"};
-    if (mech_type != GSS_C_NO_OID && !same_oid(mech_type, mechanism_oid())) return GSS_S_BAD_MECH;
-    if (name->kind != Kind::kAccount) return GSS_S_UNAVAILABLE;
+    if (name == nullptr) {
+      return Error{Errc::kBadName, "name"};
+    }
+    if (mech_type != GSS_C_NO_OID && !same_oid(mech_type, mechanism_oid())) {
+      return GSS_S_BAD_MECH;
+    }
+    if (name->kind != Kind::kAccount) {
+      return GSS_S_UNAVAILABLE;
+    }
     TRY(const std::string user, local_user(*name));
     TRY(auto out, OutputBuffer::copy(std::string_view(user)));
     std::move(out).give(localname);
@@ -389,11 +443,15 @@ OM_uint32 gssspi_authorize_localname(OM_uint32* minor_status, gss_name_t input_n
                                      gss_const_OID local_name_type) {
   return guard(minor_status, [&]() -> Status {
     const auto* name = borrow<NameObject>(input_name);
-    if (name == nullptr) return Error{Errc::kBadName, "name"};
+    if (name == nullptr) {
+      return Error{Errc::kBadName, "name"};
+    }
     if (local_name_type != GSS_C_NO_OID && !same_oid(local_name_type, GSS_C_NT_USER_NAME)) {
       return with_major(GSS_S_BAD_NAMETYPE, Errc::kBadName);
     }
-    if (name->kind != Kind::kAccount) return GSS_S_UNAUTHORIZED;
+    if (name->kind != Kind::kAccount) {
+      return GSS_S_UNAUTHORIZED;
+    }
     TRY(const std::string user, local_user(*name));
     return user == text_of(local_user_name) ? GSS_S_COMPLETE : GSS_S_UNAUTHORIZED;
   });

@@ -13,13 +13,16 @@ namespace ntlm::abi {
 namespace {
 
 void add(protocol::Attributes& attributes, const char* name, std::string_view value) {
-  if (!value.empty()) attributes.emplace_back(name, value);
+  if (!value.empty()) {
+    attributes.emplace_back(name, value);
+  }
 }
 
 void add_evidence(protocol::Attributes& attributes, const protocol::Evidence& evidence) {
   add(attributes, GSS_NTLM_ATTR_WORKSTATION, evidence.workstation);
-  if (evidence.version_known)
+  if (evidence.version_known) {
     add(attributes, GSS_NTLM_ATTR_VERSION, version_word(evidence.version));
+  }
   add(attributes, GSS_NTLM_ATTR_MIC, mic_word(evidence.mic));
   add(attributes, GSS_NTLM_ATTR_BINDINGS, bindings_word(evidence.bindings));
   add(attributes, GSS_NTLM_ATTR_TARGET, evidence.target);
@@ -39,13 +42,19 @@ std::optional<Value> value_of(const NameObject& name, std::string_view attribute
                               std::size_t index) {
   std::vector<std::string> values;
   if (attribute == GSS_NTLM_ATTR_LOCAL_USER) {
-    if (auto user = local_user(name)) values.push_back(*std::move(user));
+    if (auto user = local_user(name)) {
+      values.push_back(*std::move(user));
+    }
   } else {
     for (auto& [key, value] : attributes_of(name)) {
-      if (key == attribute) values.push_back(std::move(value));
+      if (key == attribute) {
+        values.push_back(std::move(value));
+      }
     }
   }
-  if (index >= values.size()) return std::nullopt;
+  if (index >= values.size()) {
+    return std::nullopt;
+  }
   return Value{std::move(values[index]), index + 1 == values.size()};
 }
 
@@ -61,10 +70,14 @@ protocol::Attributes attributes_of(const NameObject& name) {
     for (const auto& [attribute, value] : *name.attributes) {
       const bool said = attribute == GSS_NTLM_ATTR_ACCOUNT || attribute == GSS_NTLM_ATTR_DOMAIN ||
                         attribute == GSS_NTLM_ATTR_LOCAL_USER;
-      if (!said) attributes.emplace_back(attribute, value);
+      if (!said) {
+        attributes.emplace_back(attribute, value);
+      }
     }
   }
-  if (name.evidence != nullptr) add_evidence(attributes, *name.evidence);
+  if (name.evidence != nullptr) {
+    add_evidence(attributes, *name.evidence);
+  }
   return attributes;
 }
 
@@ -80,12 +93,20 @@ OM_uint32 gss_inquire_name(OM_uint32* minor_status, gss_name_t input_name, int* 
   clear(name_is_MN, MN_mech, attrs);
   return guard(minor_status, [&]() -> Status {
     const auto* name = borrow<NameObject>(input_name);
-    if (name == nullptr) return Error{Errc::kBadName, "name"};
+    if (name == nullptr) {
+      return Error{Errc::kBadName, "name"};
+    }
     std::set<std::string> attributes;
-    for (const auto& [attribute, value] : attributes_of(*name)) attributes.insert(attribute);
-    if (local_user(*name)) attributes.insert(GSS_NTLM_ATTR_LOCAL_USER);
+    for (const auto& [attribute, value] : attributes_of(*name)) {
+      attributes.insert(attribute);
+    }
+    if (local_user(*name)) {
+      attributes.insert(GSS_NTLM_ATTR_LOCAL_USER);
+    }
     BufferSet names;
-    for (const std::string& attribute : attributes) TRY_VOID(names.add(bytes_of(attribute)));
+    for (const std::string& attribute : attributes) {
+      TRY_VOID(names.add(bytes_of(attribute)));
+    }
     std::move(names).give(attrs);
     set(name_is_MN, 1);
     set(MN_mech, mechanism_oid());
@@ -102,11 +123,17 @@ OM_uint32 gss_get_name_attribute(OM_uint32* minor_status, gss_name_t input_name,
   clear(authenticated, complete, value, display_value, more);
   return guard(minor_status, [&]() -> Status {
     const auto* name = borrow<NameObject>(input_name);
-    if (name == nullptr) return Error{Errc::kBadName, "name"};
-    if (wanted < -1) return Error{Errc::kBadArgument, "more"};
+    if (name == nullptr) {
+      return Error{Errc::kBadName, "name"};
+    }
+    if (wanted < -1) {
+      return Error{Errc::kBadArgument, "more"};
+    }
     const auto index = static_cast<std::size_t>(wanted == -1 ? 0 : wanted);
     const auto found = value_of(*name, text_of(attr), index);
-    if (!found) return GSS_S_UNAVAILABLE;
+    if (!found) {
+      return GSS_S_UNAVAILABLE;
+    }
     TRY(auto out, OutputBuffer::copy(std::string_view(found->text)));
     TRY(auto display, OutputBuffer::copy(std::string_view(found->text)));
     std::move(out).give(value);

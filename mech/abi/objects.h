@@ -51,6 +51,7 @@ struct CredentialObject {
   std::shared_ptr<const protocol::AcceptorSetup>
       acceptor;  // null unless accepts; setup's, or one over a keyfile
   std::shared_ptr<const protocol::Responder> responder;  // null unless initiates
+  std::string keyfile;                                   // of the credential store; may be empty
   // The account that initiates, or the service that accepts. An acceptor without a wanted name has
   // one made of this host's: it can be displayed and imported again.
   NameObject name;

@@ -36,7 +36,9 @@ struct Environment {
   static Environment now() {
     Environment environment;
     for (std::size_t i = 0; i < kNames.size(); ++i) {
-      if (const char* value = secure_getenv(kNames[i])) environment.values[i] = value;
+      if (const char* value = secure_getenv(kNames[i])) {
+        environment.values[i] = value;
+      }
     }
     return environment;
   }
@@ -63,7 +65,9 @@ struct FileIdentity {
   static FileIdentity of(const std::string& path) {
     struct stat status {};
     FileIdentity identity;
-    if (::stat(path.c_str(), &status) != 0) return identity;
+    if (::stat(path.c_str(), &status) != 0) {
+      return identity;
+    }
     identity.exists = true;
     identity.marks = {static_cast<std::int64_t>(status.st_dev),
                       static_cast<std::int64_t>(status.st_ino),
@@ -90,7 +94,9 @@ struct Snapshot {
   Snapshot* next_retired = nullptr;
 
   bool still_true() const {
-    if (FileIdentity::of(path) != file) return false;
+    if (FileIdentity::of(path) != file) {
+      return false;
+    }
     // winbindd may have come up since, and the domain's names must be those of CHALLENGE.
     return setup == nullptr ||
            (setup->acceptor->verifier->host_names() != nullptr) == verifier_had_names;
@@ -111,7 +117,9 @@ std::string netbios_name(std::string_view host) {
 protocol::HostNames names_of_host() {
   utsname system{};
   std::string node = ::uname(&system) == 0 ? system.nodename : "";
-  if (node.empty()) node = "localhost";
+  if (node.empty()) {
+    node = "localhost";
+  }
   const auto dot = node.find('.');
   protocol::HostNames names;
   // A host outside any domain is its own, as Windows puts it.
@@ -127,12 +135,18 @@ protocol::HostNames host_names(const Environment& environment, const Config& con
   const protocol::HostNames* wish = verifier.host_names();
   protocol::HostNames names = wish != nullptr ? *wish : names_of_host();
   const auto prefer = [&](std::string& name, const std::string& variable, const char* key) {
-    if (config.is_set("ntlm", key)) name = config.text("ntlm", key);
-    if (!variable.empty()) name = variable;
+    if (config.is_set("ntlm", key)) {
+      name = config.text("ntlm", key);
+    }
+    if (!variable.empty()) {
+      name = variable;
+    }
   };
   prefer(names.nb_computer, environment.computer(), "netbios_computer");
   // A standalone host renamed so is still its own domain.
-  if (wish == nullptr) names.nb_domain = names.nb_computer;
+  if (wish == nullptr) {
+    names.nb_domain = names.nb_computer;
+  }
   prefer(names.nb_domain, environment.domain(), "netbios_domain");
   prefer(names.dns_computer, "", "dns_computer");
   prefer(names.dns_domain, "", "dns_domain");
@@ -150,19 +164,24 @@ void set_fault(Snapshot& snapshot, Errc code, std::string text) {
 
 tl::expected<Config, std::string> load_config(const Snapshot& snapshot) {
   // Only the default file may be missing.
-  if (!snapshot.file.exists && !snapshot.environment.conf()) return Config();
+  if (!snapshot.file.exists && !snapshot.environment.conf()) {
+    return Config();
+  }
   return Config::load(snapshot.path);
 }
 
 void fill(Snapshot& snapshot) {
   auto config = load_config(snapshot);
-  if (!config) return set_fault(snapshot, Errc::kConfiguration, config.error());
+  if (!config) {
+    return set_fault(snapshot, Errc::kConfiguration, config.error());
+  }
   auto setup = std::make_shared<Setup>();
   const std::string& path = snapshot.path;
   if (config->text("ntlm", "display_form") == "user@domain") {
     setup->display_form = protocol::DisplayForm::kUserAtDomain;
   }
   setup->audit = AuditSettings::from(*config);
+  setup->transfer_key = config->text("ntlm", "transfer_key");
   setup->default_mechanism = config->flag("ntlm", "default_mechanism");
   setup->user_file = snapshot.environment.user_file();
 
@@ -216,18 +235,28 @@ class Reading {
 
 void retire(Snapshot* first) noexcept {
   Snapshot* last = first;
-  while (last->next_retired != nullptr) last = last->next_retired;
+  while (last->next_retired != nullptr) {
+    last = last->next_retired;
+  }
   last->next_retired = g_retired.load();
   while (!g_retired.compare_exchange_weak(last->next_retired, first)) {
   }
 }
 
 void free_retired() noexcept {
-  if (g_retired.load(std::memory_order_relaxed) == nullptr) return;
+  if (g_retired.load(std::memory_order_relaxed) == nullptr) {
+    return;
+  }
   Snapshot* snapshot = g_retired.exchange(nullptr);
-  if (snapshot == nullptr) return;
-  if (g_readers.load() != 0) return retire(snapshot);
-  while (snapshot != nullptr) delete std::exchange(snapshot, snapshot->next_retired);
+  if (snapshot == nullptr) {
+    return;
+  }
+  if (g_readers.load() != 0) {
+    return retire(snapshot);
+  }
+  while (snapshot != nullptr) {
+    delete std::exchange(snapshot, snapshot->next_retired);
+  }
 }
 
 // Of the callers that come while a look is due, one looks; the others go on with what is there.
@@ -247,7 +276,9 @@ const Snapshot& current_snapshot() {
     }
     auto fresh = take_snapshot();
     if (g_current.compare_exchange_strong(seen, fresh.get())) {
-      if (seen != nullptr) retire(seen);
+      if (seen != nullptr) {
+        retire(seen);
+      }
       return *fresh.release();
     }
   }
@@ -264,8 +295,12 @@ auto with_snapshot(Answer&& answer) {
 
 // Once a snapshot: what an administrator must hear of.
 void report(const Snapshot& snapshot) {
-  if (snapshot.reported.test(std::memory_order_relaxed)) return;
-  if (snapshot.reported.test_and_set()) return;
+  if (snapshot.reported.test(std::memory_order_relaxed)) {
+    return;
+  }
+  if (snapshot.reported.test_and_set()) {
+    return;
+  }
   AuditEvent event;
   if (snapshot.setup == nullptr) {
     event.event = "configuration-refused";
@@ -319,7 +354,9 @@ T& immortal() {
 Result<std::shared_ptr<const Setup>> current_setup() {
   return with_snapshot([](const Snapshot& snapshot) -> Result<std::shared_ptr<const Setup>> {
     report(snapshot);
-    if (snapshot.setup == nullptr) return fail(snapshot.fault, "ntlm.conf");
+    if (snapshot.setup == nullptr) {
+      return fail(snapshot.fault, "ntlm.conf");
+    }
     return snapshot.setup;
   });
 }
@@ -344,7 +381,9 @@ bool default_mechanism() {
 }
 
 bool own_domain(std::string_view domain) {
-  if (domain.empty()) return true;
+  if (domain.empty()) {
+    return true;
+  }
   return with_snapshot([&](const Snapshot& snapshot) {
     const protocol::HostNames names =
         snapshot.setup == nullptr ? names_of_host() : snapshot.setup->host();

@@ -24,6 +24,7 @@ struct Setup {
       acceptor;  // its policy and names are this process' own
   protocol::DisplayForm display_form = protocol::DisplayForm::kDomainBackslashUser;
   AuditSettings audit;
+  std::string transfer_key;  // path of the key file; empty: exports are not sealed
   bool default_mechanism = true;
 
   const protocol::Policy& policy() const { return acceptor->policy; }

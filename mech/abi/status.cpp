@@ -164,12 +164,18 @@ Status with_major(OM_uint32 major, Errc code) { return {major, row_of(code).mino
 const char* audit_reason(Errc code) { return row_of(code).reason; }
 
 std::string minor_text(OM_uint32 minor) {
-  if (minor == 0) return "No error";
+  if (minor == 0) {
+    return "No error";
+  }
   if (minor == GSS_NTLM_MINOR_CONFIGURATION) {
-    if (std::string fault = configuration_fault(); !fault.empty()) return fault;
+    if (std::string fault = configuration_fault(); !fault.empty()) {
+      return fault;
+    }
   }
   if (minor == GSS_NTLM_MINOR_STORE) {
-    if (std::string fault = store::last_store_fault(); !fault.empty()) return fault;
+    if (std::string fault = store::last_store_fault(); !fault.empty()) {
+      return fault;
+    }
   }
   const auto* row = std::ranges::find(kTable, minor, &Row::minor);
   return row == std::end(kTable) ? std::string() : row->text;
@@ -188,13 +194,19 @@ OM_uint32 gss_display_status(OM_uint32* minor_status, OM_uint32 status_value, in
   using namespace ntlm::abi;
   clear(status_string);
   return guard(minor_status, [&]() -> Status {
-    if (mech_type != GSS_C_NO_OID && !same_oid(mech_type, mechanism_oid())) return GSS_S_BAD_MECH;
+    if (mech_type != GSS_C_NO_OID && !same_oid(mech_type, mechanism_oid())) {
+      return GSS_S_BAD_MECH;
+    }
     // The mechglue has the texts of major codes; each of ours is one message.
     const bool first = message_context == nullptr || *message_context == 0;
     clear(message_context);
-    if (status_type != GSS_C_MECH_CODE || !first) return GSS_S_BAD_STATUS;
+    if (status_type != GSS_C_MECH_CODE || !first) {
+      return GSS_S_BAD_STATUS;
+    }
     const std::string text = minor_text(status_value);
-    if (text.empty()) return GSS_S_BAD_STATUS;
+    if (text.empty()) {
+      return GSS_S_BAD_STATUS;
+    }
     TRY(auto out, OutputBuffer::copy(std::string_view(text)));
     std::move(out).give(status_string);
     return {};

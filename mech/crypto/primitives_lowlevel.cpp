@@ -11,7 +11,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "crypto/lowlevel.h"
+#include "crypto/backend_lowlevel.h"
 
 namespace ntlm::crypto {
 

@@ -212,7 +212,8 @@ Result<Initiator::Step> Initiator::on_challenge(const ExpectChallenge& state, By
   TRY(Answer answer, read_challenge(state, token, bindings));
   ChallengeResponse response;
   Keys keys;
-  if (request_.anonymous || responder_->anonymous()) {
+  const bool anonymous = request_.anonymous || responder_->anonymous();
+  if (anonymous) {
     if (request_.require_sign || request_.require_seal) {
       return fail(Errc::kNotProtected, "anonymous");
     }
@@ -231,8 +232,9 @@ Result<Initiator::Step> Initiator::on_challenge(const ExpectChallenge& state, By
   }
 
   const bool unicode = (answer.used & kUnicode) != 0;
-  TRY(const Bytes user, wire_text(responder_->account().user, unicode));
-  TRY(const Bytes domain, wire_text(responder_->account().domain, unicode));
+  const AccountName account = anonymous ? AccountName() : responder_->account();
+  TRY(const Bytes user, wire_text(account.user, unicode));
+  TRY(const Bytes domain, wire_text(account.domain, unicode));
   TRY(const Bytes workstation, wire_text(request_.workstation, unicode));
   AuthenticateMessage message;
   message.flags = answer.used;

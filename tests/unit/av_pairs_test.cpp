@@ -26,13 +26,14 @@ Bytes joined(std::initializer_list<Bytes> parts) {
 const Bytes kEnd(4);
 
 TEST(TargetInfo, EveryPairIsRead) {
-  const auto parsed = parse_target_info(joined(
+  const Bytes list = joined(
       {pair(AvId::kNbDomainName, utf16("D")), pair(AvId::kNbComputerName, utf16("C")),
        pair(AvId::kDnsDomainName, utf16("d.example")),
        pair(AvId::kDnsComputerName, utf16("c.d.example")), pair(AvId::kDnsTreeName, utf16("t")),
        pair(AvId::kFlags, {2, 0, 0, 0}), pair(AvId::kTimestamp, {1, 0, 0, 0, 0, 0, 0, 0}),
        pair(AvId::kSingleHost, Bytes(48)), pair(AvId::kTargetName, utf16("HTTP/c")),
-       pair(AvId::kChannelBindings, Bytes(16, 9)), kEnd}));
+       pair(AvId::kChannelBindings, Bytes(16, 9)), kEnd});
+  const auto parsed = parse_target_info(list);
   ASSERT_TRUE(parsed);
   EXPECT_EQ(to_hex(*parsed->nb_computer), to_hex(utf16("C")));
   EXPECT_EQ(parsed->flags, 2u);

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One side of an exchange through MIT's mechglue, driven by lines on stdin; GSS_MECH_CONFIG says
+ * which NTLM module it loads. Two of them let two modules talk that one process cannot hold, since
+ * both answer to one OID.
+ *
+ * A command is words separated by blanks; bytes are hexadecimal, "-" is none. Each gets one line of
+ * answer: OK [word...]                            or   ERROR major minor text
+ *
+ *   mech ntlm|spnego                        the mechanism asked for from here on
+ *   acquire init|accept|both NAME|-         a credential (NAME: bytes of a user name, or
+ * SERVICE@HOST when accepting) password NAME PASSWORD                  an initiator credential from
+ * a password bindings DATA                           channel bindings' application data from here
+ * on init SERVICE@HOST FLAGS [TOKEN]         -> OK done|more token ret_flags accept TOKEN -> OK
+ * done|more token ret_flags source_name wrap 0|1 DATA                           -> OK token
+ * conf_state unwrap TOKEN                            -> OK data conf_state mic DATA -> OK token
+ *   verify DATA TOKEN                       -> OK
+ *   key                                     -> OK session_key
+ *   inquire                                 -> OK source_name target_name mech_oid open
+ *   move                                    the context is exported and imported again
+ *   new                                     forgets context, credential and bindings
+ */
+#include <gssapi/gssapi_ext.h>
+#include <gssapi/gssapi_krb5.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static gss_OID_desc ntlm_oid = {10, "\x2b\x06\x01\x04\x01\x82\x37\x02\x02\x0a"};
+static gss_OID_desc spnego_oid = {6, "\x2b\x06\x01\x05\x05\x02"};
+static gss_OID_desc session_key_oid = {11, "\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x05\x05"};
+
+static gss_OID mech = &ntlm_oid;
+static gss_ctx_id_t context = GSS_C_NO_CONTEXT;
+static gss_cred_id_t credential = GSS_C_NO_CREDENTIAL;
+static struct gss_channel_bindings_struct bindings;
+static gss_channel_bindings_t with_bindings = GSS_C_NO_CHANNEL_BINDINGS;
+
+static gss_buffer_desc bytes_of(const char* hex) {
+  gss_buffer_desc out = {0, NULL};
+  size_t i;
+  unsigned value;
+  if (hex != NULL && strcmp(hex, "-") != 0) {
+    out.length = strlen(hex) / 2;
+  }
+  out.value = calloc(1, out.length + 1);
+  if (out.value == NULL) {
+    abort();
+  }
+  for (i = 0; i < out.length; ++i) {
+    if (sscanf(hex + 2 * i, "%2x", &value) != 1) {
+      abort(); /* the driver's mistake */
+    }
+    ((unsigned char*)out.value)[i] = (unsigned char)value;
+  }
+  return out;
+}
+
+static void print_bytes(gss_buffer_t buffer) {
+  size_t i;
+  putchar(' ');
+  if (buffer->length == 0) {
+    putchar('-');
+  }
+  for (i = 0; i < buffer->length; ++i) {
+    printf("%02x", ((unsigned char*)buffer->value)[i]);
+  }
+}
+
+static void print_status(OM_uint32 code, int type) {
+  OM_uint32 minor;
+  OM_uint32 more = 0;
+  gss_buffer_desc text;
+  do {
+    if (gss_display_status(&minor, code, type, mech, &more, &text) != GSS_S_COMPLETE) {
+      return;
+    }
+    printf(" %.*s;", (int)text.length, (char*)text.value);
+    gss_release_buffer(&minor, &text);
+  } while (more != 0);
+}
+
+static int error(OM_uint32 major, OM_uint32 minor) {
+  if (!GSS_ERROR(major)) {
+    return 0;
+  }
+  printf("ERROR %08x %08x", (unsigned)major, (unsigned)minor);
+  print_status(major, GSS_C_GSS_CODE);
+  print_status(minor, GSS_C_MECH_CODE);
+  return 1;
+}
+
+static void print_name(gss_name_t name) {
+  OM_uint32 minor;
+  gss_buffer_desc text = GSS_C_EMPTY_BUFFER;
+  if (name == GSS_C_NO_NAME || gss_display_name(&minor, name, &text, NULL) != GSS_S_COMPLETE) {
+    fputs(" -", stdout);
+    return;
+  }
+  print_bytes(&text);
+  gss_release_buffer(&minor, &text);
+}
+
+static gss_name_t import(const char* hex, gss_OID type) {
+  OM_uint32 major;
+  OM_uint32 minor;
+  gss_name_t name = GSS_C_NO_NAME;
+  gss_buffer_desc text = bytes_of(hex);
+  if (text.length > 0) {
+    major = gss_import_name(&minor, &text, type, &name);
+    if (GSS_ERROR(major)) {
+      name = GSS_C_NO_NAME;
+    }
+  }
+  free(text.value);
+  return name;
+}
+
+static void acquire(char** word) {
+  OM_uint32 minor;
+  const int usage = strcmp(word[1], "init") == 0     ? GSS_C_INITIATE
+                    : strcmp(word[1], "accept") == 0 ? GSS_C_ACCEPT
+                                                     : GSS_C_BOTH;
+  gss_OID_set_desc mechs = {1, mech};
+  gss_name_t name =
+      import(word[2], usage == GSS_C_INITIATE ? GSS_C_NT_USER_NAME : GSS_C_NT_HOSTBASED_SERVICE);
+  OM_uint32 major =
+      gss_acquire_cred(&minor, name, GSS_C_INDEFINITE, &mechs, usage, &credential, NULL, NULL);
+  gss_release_name(&(OM_uint32){0}, &name);
+  if (!error(major, minor)) {
+    fputs("OK", stdout);
+  }
+}
+
+static void password(char** word) {
+  OM_uint32 minor;
+  gss_OID_set_desc mechs = {1, mech};
+  gss_name_t name = import(word[1], GSS_C_NT_USER_NAME);
+  gss_buffer_desc secret = bytes_of(word[2]);
+  OM_uint32 major = gss_acquire_cred_with_password(&minor, name, &secret, GSS_C_INDEFINITE, &mechs,
+                                                   GSS_C_INITIATE, &credential, NULL, NULL);
+  gss_release_name(&(OM_uint32){0}, &name);
+  free(secret.value);
+  if (!error(major, minor)) {
+    fputs("OK", stdout);
+  }
+}
+
+static void leg(OM_uint32 major, OM_uint32 minor, gss_buffer_t out, OM_uint32 flags) {
+  if (!error(major, minor)) {
+    printf("OK %s", major == GSS_S_CONTINUE_NEEDED ? "more" : "done");
+    print_bytes(out);
+    printf(" %08x", (unsigned)flags);
+  }
+}
+
+static void init(char** word) {
+  OM_uint32 minor = 0;
+  OM_uint32 flags = 0;
+  gss_name_t target = import(word[1], GSS_C_NT_HOSTBASED_SERVICE);
+  gss_buffer_desc in = bytes_of(word[3]);
+  gss_buffer_desc out = GSS_C_EMPTY_BUFFER;
+  OM_uint32 major = gss_init_sec_context(&minor, credential, &context, target, mech,
+                                         (OM_uint32)strtoul(word[2], NULL, 16), GSS_C_INDEFINITE,
+                                         with_bindings, &in, NULL, &out, &flags, NULL);
+  gss_release_name(&(OM_uint32){0}, &target);
+  free(in.value);
+  leg(major, minor, &out, flags);
+  gss_release_buffer(&minor, &out);
+}
+
+static void accept_token(char** word) {
+  OM_uint32 minor = 0;
+  OM_uint32 flags = 0;
+  gss_name_t source = GSS_C_NO_NAME;
+  gss_buffer_desc in = bytes_of(word[1]);
+  gss_buffer_desc out = GSS_C_EMPTY_BUFFER;
+  OM_uint32 major = gss_accept_sec_context(&minor, &context, credential, &in, with_bindings,
+                                           &source, NULL, &out, &flags, NULL, NULL);
+  free(in.value);
+  leg(major, minor, &out, flags);
+  if (!GSS_ERROR(major)) {
+    print_name(source);
+  }
+  gss_release_name(&minor, &source);
+  gss_release_buffer(&minor, &out);
+}
+
+static void wrap(char** word) {
+  OM_uint32 minor;
+  int conf = 0;
+  gss_buffer_desc in = bytes_of(word[2]);
+  gss_buffer_desc out = GSS_C_EMPTY_BUFFER;
+  OM_uint32 major =
+      gss_wrap(&minor, context, word[1][0] == '1', GSS_C_QOP_DEFAULT, &in, &conf, &out);
+  free(in.value);
+  if (!error(major, minor)) {
+    fputs("OK", stdout);
+    print_bytes(&out);
+    printf(" %d", conf);
+  }
+  gss_release_buffer(&minor, &out);
+}
+
+static void unwrap(char** word) {
+  OM_uint32 minor;
+  int conf = 0;
+  gss_buffer_desc in = bytes_of(word[1]);
+  gss_buffer_desc out = GSS_C_EMPTY_BUFFER;
+  OM_uint32 major = gss_unwrap(&minor, context, &in, &out, &conf, NULL);
+  free(in.value);
+  if (!error(major, minor)) {
+    fputs("OK", stdout);
+    print_bytes(&out);
+    printf(" %d", conf);
+  }
+  gss_release_buffer(&minor, &out);
+}
+
+static void mic(char** word) {
+  OM_uint32 minor;
+  gss_buffer_desc in = bytes_of(word[1]);
+  gss_buffer_desc out = GSS_C_EMPTY_BUFFER;
+  OM_uint32 major = gss_get_mic(&minor, context, GSS_C_QOP_DEFAULT, &in, &out);
+  free(in.value);
+  if (!error(major, minor)) {
+    fputs("OK", stdout);
+    print_bytes(&out);
+  }
+  gss_release_buffer(&minor, &out);
+}
+
+static void verify(char** word) {
+  OM_uint32 minor;
+  gss_buffer_desc in = bytes_of(word[1]);
+  gss_buffer_desc token = bytes_of(word[2]);
+  OM_uint32 major = gss_verify_mic(&minor, context, &in, &token, NULL);
+  free(in.value);
+  free(token.value);
+  /* "old", "gap" and the like are no GSS_ERROR, and no success either */
+  if (major != GSS_S_COMPLETE && !GSS_ERROR(major)) {
+    printf("ERROR %08x %08x", (unsigned)major, (unsigned)minor);
+  } else if (!error(major, minor)) {
+    fputs("OK", stdout);
+  }
+}
+
+static void key(void) {
+  OM_uint32 minor;
+  gss_buffer_set_t set = GSS_C_NO_BUFFER_SET;
+  OM_uint32 major = gss_inquire_sec_context_by_oid(&minor, context, &session_key_oid, &set);
+  if (!error(major, minor)) {
+    fputs("OK", stdout);
+    print_bytes(&set->elements[0]);
+  }
+  gss_release_buffer_set(&minor, &set);
+}
+
+static void inquire(void) {
+  OM_uint32 minor;
+  gss_name_t source = GSS_C_NO_NAME;
+  gss_name_t target = GSS_C_NO_NAME;
+  gss_OID used = GSS_C_NO_OID;
+  int open = 0;
+  OM_uint32 major =
+      gss_inquire_context(&minor, context, &source, &target, NULL, &used, NULL, NULL, &open);
+  if (!error(major, minor)) {
+    gss_buffer_desc oid = {used->length, used->elements};
+    fputs("OK", stdout);
+    print_name(source);
+    print_name(target);
+    print_bytes(&oid);
+    printf(" %d", open);
+  }
+  gss_release_name(&minor, &source);
+  gss_release_name(&minor, &target);
+}
+
+static void move(void) {
+  OM_uint32 minor;
+  gss_buffer_desc token = GSS_C_EMPTY_BUFFER;
+  OM_uint32 major = gss_export_sec_context(&minor, &context, &token);
+  if (!error(major, minor)) {
+    major = gss_import_sec_context(&minor, &token, &context);
+    if (!error(major, minor)) {
+      fputs("OK", stdout);
+    }
+  }
+  gss_release_buffer(&minor, &token);
+}
+
+static void forget(void) {
+  OM_uint32 minor;
+  gss_delete_sec_context(&minor, &context, GSS_C_NO_BUFFER);
+  gss_release_cred(&minor, &credential);
+  free(bindings.application_data.value);
+  memset(&bindings, 0, sizeof(bindings));
+  with_bindings = GSS_C_NO_CHANNEL_BINDINGS;
+}
+
+/* Returns 0 for a command that it does not know. */
+static int obey(char** word, int words) {
+  const char* verb = word[0];
+  if (strcmp(verb, "mech") == 0 && words == 2) {
+    mech = strcmp(word[1], "spnego") == 0 ? &spnego_oid : &ntlm_oid;
+    fputs("OK", stdout);
+  } else if (strcmp(verb, "acquire") == 0 && words == 3) {
+    acquire(word);
+  } else if (strcmp(verb, "password") == 0 && words == 3) {
+    password(word);
+  } else if (strcmp(verb, "bindings") == 0 && words == 2) {
+    bindings.application_data = bytes_of(word[1]);
+    with_bindings = &bindings;
+    fputs("OK", stdout);
+  } else if (strcmp(verb, "init") == 0 && words >= 3) {
+    init(word);
+  } else if (strcmp(verb, "accept") == 0 && words == 2) {
+    accept_token(word);
+  } else if (strcmp(verb, "wrap") == 0 && words == 3) {
+    wrap(word);
+  } else if (strcmp(verb, "unwrap") == 0 && words == 2) {
+    unwrap(word);
+  } else if (strcmp(verb, "mic") == 0 && words == 2) {
+    mic(word);
+  } else if (strcmp(verb, "verify") == 0 && words == 3) {
+    verify(word);
+  } else if (strcmp(verb, "key") == 0) {
+    key();
+  } else if (strcmp(verb, "inquire") == 0) {
+    inquire();
+  } else if (strcmp(verb, "move") == 0) {
+    move();
+  } else if (strcmp(verb, "new") == 0) {
+    forget();
+    fputs("OK", stdout);
+  } else {
+    return 0;
+  }
+  return 1;
+}
+
+int main(void) {
+  char* line = NULL;
+  size_t room = 0;
+  while (getline(&line, &room, stdin) > 0) {
+    char* word[5] = {NULL};
+    int words = 0;
+    char* rest = NULL;
+    char* next;
+    for (next = strtok_r(line, " \n", &rest); next != NULL && words < 4;
+         next = strtok_r(NULL, " \n", &rest)) {
+      word[words++] = next;
+    }
+    if (words == 0 || !obey(word, words)) {
+      fputs("ERROR ffffffff ffffffff not a command of this program", stdout);
+    }
+    putchar('\n');
+    fflush(stdout);
+  }
+  forget();
+  free(line);
+  return 0;
+}

@@ -42,6 +42,8 @@ class IncludeRules(unittest.TestCase):
         self.none("mech/crypto/primitives.cpp", "#include <openssl/rc4.h>")
         self.one("mech/store/text_file.cpp", "#include <gssapi/gssapi.h>")
         self.one("mech/store/open.cpp", "#include <wbclient.h>")
+        self.one("mech/wire/flags.h", "#include <gssapi_ntlm.h>")
+        self.none("mech/store/winbind.cpp", "#include <gssapi_ntlm.h>")
 
     def test_file_without_licence(self):
         self.assertEqual(len(self.breaches({"mech/base/a.cpp": "int a;\n"})), 1)

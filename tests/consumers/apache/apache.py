@@ -46,16 +46,19 @@ Header always set X-Version "%{{NTLM_VERSION}}e"
 class Site:
     """A private directory with a configuration, a text account store and nothing of this host's Kerberos."""
 
-    def __init__(self, store_line=None):
+    def __init__(self, store=lambda directory: f"text:{directory / 'accounts'}"):
         self.directory = Path(tempfile.mkdtemp(prefix="ntlm-apache-"))
         self.directory.chmod(0o711)
         self.group = pwd.getpwnam("www-data").pw_gid if os.getuid() == 0 else os.getgid()
         self.write("krb5.conf", "[libdefaults]\n    dns_lookup_kdc = false\n")
         self.accounts = self.directory / "accounts"
-        self.audit = self.directory / "audit.jsonl"
+        self.audit = self.directory / "audit" / "audit.jsonl"
+        self.audit.parent.mkdir(mode=0o700)
+        if os.getuid() == 0:
+            shutil.chown(self.audit.parent, "www-data", "www-data")
         self.configuration = self.write(
             "ntlm.conf",
-            f"[ntlm]\n    store = {store_line or f'text:{self.accounts}'}\n"
+            f"[ntlm]\n    store = {store(self.directory)}\n"
             "    netbios_domain = LAB\n    netbios_computer = WEB\n"
             f"[audit]\n    syslog = no\n    json = {self.audit}\n")
 
@@ -66,6 +69,12 @@ class Site:
         path.chmod(0o640)
         os.chown(path, -1, self.group)
         return path
+
+    def share_accounts(self):
+        """Lets the server's group read the database that root made."""
+        for path in [self.accounts, *(self.accounts.rglob("*") if self.accounts.is_dir() else ())]:
+            path.chmod(0o750 if path.is_dir() else 0o640)
+            os.chown(path, -1, self.group)
 
     def environment(self, mech_conf, **more):
         return {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": str(self.directory),

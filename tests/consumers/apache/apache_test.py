@@ -5,6 +5,7 @@
 Usage: apache_test.py MECH_CONF prefork|event [unittest arguments]
 MECH_CONF: the mech.conf of a build, or the mech.d file of another NTLM mechanism (the stand-in that the harness was
 proven with); what only this mechanism has is then left out."""
+import json
 import os
 import random
 import sys
@@ -21,7 +22,8 @@ try:
     from requests_ntlm import HttpNtlmAuth
 
     from apache import MODULES, Apache, Site
-    from client import Connection, curl
+    from client import Connection
+    from curl import curl
 except ImportError as missing:
     print(f"SKIPPED: {missing}")
     sys.exit(1 if os.environ.get("NTLM_REQUIRE_PEERS") == "1" else 77)
@@ -114,6 +116,21 @@ class Login(unittest.TestCase):
         self.assertEqual(answer.headers["x-account"], "alice")
         self.assertEqual(answer.headers["x-domain"], "LAB")
         self.assertEqual(answer.headers["x-version"], "NTLMv2")
+
+    @unittest.skipUnless(OURS, "another mechanism writes no records")
+    def test_one_audit_record_an_attempt_and_no_secret_in_it(self):
+        time.sleep(1.1)  # failures beyond ten a second of one process are counted, not written
+        before = len(self.site.audit.read_text().splitlines()) if self.site.audit.exists() else 0
+        self.check_user(self.connection().log_in(*ALICE))
+        self.refused(self.connection().log_in("alice", "M1stake!", "LAB"))
+        self.refused(self.connection().log_in("nobody", "M1stake!", "LAB"))
+        text = self.site.audit.read_text()
+        records = [json.loads(line) for line in text.splitlines()[before:]]
+        self.assertEqual([(r["result"], r["user"]) for r in records],
+                         [("success", "alice"), ("failure", "alice"), ("failure", "nobody")])
+        self.assertEqual([r["reason"] for r in records[1:]], ["wrong-password", "unknown-account"])
+        self.assertNotIn(ALICE[1], text)
+        self.assertNotIn("M1stake!", text)
 
     def test_login_lasts_for_its_connection_only(self):
         connection = self.connection()

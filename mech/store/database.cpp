@@ -180,6 +180,20 @@ tl::expected<std::unique_ptr<const DatabaseFile>, std::string> DatabaseFile::rea
   return std::make_unique<const DatabaseFile>(std::move(*lmdb));
 }
 
+tl::expected<std::unique_ptr<const DatabaseFile>, std::string> DatabaseFile::open(
+    const std::string& path) {
+  const auto file = open_trusted(path, Trust::kSecret);
+  if (!file) {
+    return tl::unexpected<std::string>(file.error());
+  }
+  return read(*file, path);
+}
+
+bool DatabaseFile::has_key(std::string_view key) const {
+  const auto entry = file_.lower_bound(bytes_of(key));
+  return entry && *entry && equal((*entry)->key, key);
+}
+
 Result<StoredAccount> DatabaseFile::at(std::string_view key) const {
   TRY(const auto entry, file_.lower_bound(bytes_of(key)));
   if (!entry || !equal(entry->key, key)) {

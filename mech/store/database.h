@@ -58,6 +58,8 @@ class DatabaseFile {
  public:
   static tl::expected<std::unique_ptr<const DatabaseFile>, std::string> read(
       const TrustedFile& file, const std::string& path);
+  static tl::expected<std::unique_ptr<const DatabaseFile>, std::string> open(
+      const std::string& path);
   explicit DatabaseFile(LmdbFile file) : file_(std::move(file)) {}
 
   std::size_t accounts() const { return file_.entries() - 1; }
@@ -66,6 +68,7 @@ class DatabaseFile {
                                  std::string_view our_domain) const;
   // Exactly this name. kUnknownAccount, kStore.
   Result<StoredAccount> get(const protocol::AccountName& name) const;
+  bool has_key(std::string_view key) const;
   // In the order of keys. kStore, or what visit returns.
   Result<void> for_each(const std::function<Result<void>(StoredAccount)>& visit) const;
   // The records as they are, the header's not among them.

@@ -63,6 +63,7 @@ OM_uint32 initiate_ntlm(OM_uint32* minor, Context& context, const Credential* cr
   const gss_cred_id_t with =
       credential != nullptr ? credential->ntlm.get() : context.own_credential.get();
   OM_uint32 major = initiate(minor, context, with, &kSpnego, object(leg.target)->given.get(), leg);
+  if (leg.flags_got != nullptr) *leg.flags_got &= ~OM_uint32{GSS_C_TRANS_FLAG};
   if (GSS_ERROR(major) || !first || !settings.sshd_form || leg.output == nullptr) return major;
   OwnedBuffer bare;
   std::swap(static_cast<gss_buffer_desc&>(bare), *leg.output);
@@ -203,7 +204,7 @@ BRIDGE_ENTRY OM_uint32 gssi_accept_sec_context(OM_uint32* minor, gss_ctx_id_t* c
                                  time, delegated != nullptr ? given.out() : nullptr);
   if (major == GSS_S_COMPLETE) {
     // A claim that NTLM cannot keep: sshd asks for it, and its administrator asked for sshd_form.
-    if (it.ntlm) flags |= GSS_C_MUTUAL_FLAG;
+    if (it.ntlm) flags = (flags | GSS_C_MUTUAL_FLAG) & ~OM_uint32{GSS_C_TRANS_FLAG};
     if (flags_got != nullptr) *flags_got = flags;
     if (mechanism != nullptr) *mechanism = actual;
     major = lend_name(minor, std::move(name), it.ntlm, source);
@@ -241,6 +242,7 @@ BRIDGE_ENTRY OM_uint32 gssi_inquire_context(OM_uint32* minor, gss_ctx_id_t conte
       target != nullptr ? target_name.out() : nullptr, time, mechanism, flags, local, open);
   if (GSS_ERROR(major)) return major;
   const bool ntlm = object(context)->ntlm;
+  if (ntlm && flags != nullptr) *flags &= ~OM_uint32{GSS_C_TRANS_FLAG};
   major = lend_name(minor, std::move(source_name), ntlm, source);
   return GSS_ERROR(major) ? major : lend_name(minor, std::move(target_name), ntlm, target);
 }

@@ -67,7 +67,6 @@ struct Import {
 
 OM_uint32 import_context(OM_uint32* minor, Import import, gss_ctx_id_t* output) {
   auto context = std::make_unique<Context>();
-  context->ntlm = import.ntlm;
   import.framed += import.token;
   gss_buffer_desc buffer = import.buffer();
   const OM_uint32 major = gss_import_sec_context(minor, &buffer, context->inner.out());
@@ -100,17 +99,20 @@ OM_uint32 with_memory(OM_uint32* minor, Body&& body) noexcept {
 
 using namespace ntlm::bridge;
 
+// The mechglue frames what we give it with an OID that leads past the bridge to the real mechanism,
+// on import too. That is well for Kerberos; a context of NTLM could never come back.
 BRIDGE_ENTRY OM_uint32 gssi_export_sec_context(OM_uint32* minor, gss_ctx_id_t* context,
                                                gss_buffer_t output) noexcept {
   clear(minor, output);
   if (context == nullptr || *context == nullptr) return GSS_S_NO_CONTEXT;
   Context& from = *object(*context);
+  if (from.ntlm) return GSS_S_UNAVAILABLE;
   OwnedBuffer framed;
   OM_uint32 major = gss_export_sec_context(minor, from.inner.out(), &framed);
   if (GSS_ERROR(major)) return major;
   std::string_view token = view(framed);
   std::string_view oid;
-  major = take_sized(token, oid) ? give(minor, from.ntlm, token, output)
+  major = take_sized(token, oid) ? give(minor, false, token, output)
                                  : static_cast<OM_uint32>(GSS_S_FAILURE);
   delete &from;
   *context = nullptr;

@@ -387,7 +387,13 @@ static void context_calls(gss_name_t target) {
   show_oid(actual);
   show_oid(accepted);
   show_name(&source);
-  if (delegated != NULL) show_credential(&delegated);
+  if (delegated != NULL) {
+    /* SPNEGO hands out a credential of the mechanism inside. */
+    const gss_OID claimed = mech;
+    mech = &kerberos;
+    show_credential(&delegated);
+    mech = claimed;
+  }
   if (major == GSS_S_COMPLETE && accept_major == GSS_S_COMPLETE) {
     show_context(a);
     show_context(b);

@@ -22,6 +22,8 @@ BRIDGE = BUILD / "bridge.conf"
 # The mechanism that mech.conf names; another one, for comparison, by NTLM_TEST_MODULE.
 MODULE = os.environ.get("NTLM_TEST_MODULE", str(BUILD / "gss_ntlm.so"))
 SKIPPED = 77
+# The interpreter that Debian's python3-* packages belong to.
+DEBIAN_PYTHON = "/usr/bin/python3"
 
 _started = time.monotonic()
 _checks = 0
@@ -45,7 +47,7 @@ def need(*programs):
     """Where each program is; a test without one of them is not run, and says so."""
     found = []
     for program in programs:
-        path = shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin:/sbin:/usr/lib/postgresql/15/bin")
+        path = shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin:/sbin")
         if path is None:
             print(f"not run: {program} is not installed")
             sys.exit(SKIPPED)

@@ -24,7 +24,6 @@ namespace {
 
 using std::chrono::system_clock;
 
-constexpr std::uint32_t kFailuresPerSecond = 10;
 constexpr std::size_t kPeerText = 64;    // characters of what a peer says of itself
 constexpr std::size_t kPeerBytes = 384;  // and bytes, once escaped
 constexpr std::size_t kOurText = 512;
@@ -91,7 +90,10 @@ CivilTime civil(system_clock::time_point now) {
 }
 
 // Whether one more failure may be written in this second.
-bool admit_failure() {
+bool admit_failure(std::uint32_t per_second) {
+  if (per_second == 0) {
+    return true;
+  }
   const auto now = std::chrono::steady_clock::now().time_since_epoch();
   const std::uint64_t second =
       static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(now).count());
@@ -99,7 +101,7 @@ bool admit_failure() {
   std::uint64_t after = 0;
   do {
     after = before >> 32 == second ? before + 1 : (second << 32 | 1);
-    if ((after & 0xffffffff) > kFailuresPerSecond) {
+    if ((after & 0xffffffff) > per_second) {
       return false;
     }
   } while (!failures_written.compare_exchange_weak(before, after, std::memory_order_relaxed));
@@ -216,6 +218,7 @@ AuditSettings AuditSettings::from(const Config& config) {
   AuditSettings settings;
   settings.syslog = config.flag("audit", "syslog");
   settings.json_path = config.text("audit", "json");
+  settings.failures_per_second = config.number("audit", "failures_per_second");
   return settings;
 }
 
@@ -223,7 +226,7 @@ void audit(const AuditSettings& settings, const AuditEvent& event) {
   if (!settings.syslog && settings.json_path.empty()) {
     return;
   }
-  if (!event.success && !admit_failure()) {
+  if (!event.success && !admit_failure(settings.failures_per_second)) {
     unreported.fetch_add(1, std::memory_order_relaxed);
     return;
   }

@@ -40,11 +40,12 @@ struct AuditSettings {
   bool syslog = true;
   std::string json_path;  // empty: none
   std::string syslog_path = "/dev/log";
+  std::uint32_t failures_per_second = 10;  // of one process; 0: all
 
   static AuditSettings from(const Config& config);
 };
 
-// Writes the record. Failed attempts of one process beyond 10 a second, and records that no sink
+// Writes the record. Failed attempts of one process beyond failures_per_second, and records that no sink
 // took, are counted, and the count is reported in the next record (P13). Thread-safe; holds no
 // lock, so that a fork harms nothing; never blocks on a full log socket. Keeps one datagram socket
 // (close-on-exec) that is looked at before each use, for the number may be another's after a daemon

@@ -307,13 +307,6 @@ Result<Acceptor::Claim> Acceptor::read_claim(const ExpectAuthenticate& state, By
   if (claim.version == NtlmVersion::kV2) {
     TRY_VOID(read_client_challenge(state, claim));
   }
-  const bool mic_expected =
-      policy.require_mic == Policy::Mic::kYes ||
-      (policy.require_mic == Policy::Mic::kAuto && claim.version == NtlmVersion::kV2 &&
-       ((claim.used & (kSign | kSeal)) != 0 || message.version.value_or(Version{}) != Version{}));
-  if (mic_expected && !claim.has_mic) {
-    return fail(Errc::kMicMissing, "AUTHENTICATE.MIC");
-  }
   return claim;
 }
 
@@ -370,11 +363,16 @@ Result<crypto::ExportedSessionKey> Acceptor::exported_key(const ExpectAuthentica
   return crypto::ExportedSessionKey(kxkey.expose());
 }
 
-// R26: over the three messages as they crossed the wire, with the MIC's own bytes zeroed.
+// R26, R27: over the three messages as they crossed the wire, with the MIC's own bytes zeroed.
 Result<void> Acceptor::verify_mic(const ExpectAuthenticate& state, ByteView token,
                                   const Claim& claim, const crypto::ExportedSessionKey& key) {
   if (!claim.has_mic) {
-    return {};
+    const Policy::Mic policy = setup_->policy.require_mic;
+    const bool windows = claim.message.version.value_or(Version{}) != Version{};
+    const bool expected = policy == Policy::Mic::kYes ||
+                          (policy == Policy::Mic::kAuto && claim.version == NtlmVersion::kV2 &&
+                           ((claim.used & (kSign | kSeal)) != 0 || windows));
+    return expected ? fail(Errc::kMicMissing, "AUTHENTICATE.MIC") : Result<void>();
   }
   static constexpr std::array<std::uint8_t, kMicSize> kZeros{};
   const crypto::Digest16 expected =

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include "crypto/sealing.h"
-
 #include <algorithm>
+
+#include "crypto/sealing.h"
 
 namespace ntlm::crypto {
 

@@ -59,6 +59,12 @@ class Install(unittest.TestCase):
         self.assertEqual({name for name in names if name.endswith((".a", ".o")) or "test" in name or "gtest" in name},
                          set())
 
+    def test_every_sample_is_installed(self):
+        conf = Path(__file__).resolve().parents[2] / "conf"
+        samples = {path.name for path in conf.iterdir() if path.is_dir() and path.name not in ("man", "mech.d")}
+        installed = next(self.root.rglob("examples"))
+        self.assertEqual(samples, {path.name for path in installed.iterdir() if path.is_dir()})
+
     def test_registration_names_the_installed_module(self):
         lines = [line.split() for line in self.at("/etc/gss/mech.d/ntlm.conf").read_text().splitlines()
                  if line and not line.startswith("#")]

@@ -44,13 +44,13 @@ def free_port():
 
 
 def need(*programs):
-    """Where each program is; a test without one of them is not run, and says so."""
+    """Where each program is; a test without one of them is not run and says so, or fails where peers are required."""
     found = []
     for program in programs:
         path = shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin:/sbin")
         if path is None:
             print(f"not run: {program} is not installed")
-            sys.exit(SKIPPED)
+            sys.exit(1 if os.environ.get("NTLM_REQUIRE_PEERS") == "1" else SKIPPED)
         found.append(path)
     return found[0] if len(found) == 1 else found
 

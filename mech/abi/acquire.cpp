@@ -42,7 +42,7 @@ Result<std::shared_ptr<const protocol::Responder>> find_responder(
   }
   const std::string& file = request.keyfile.empty() ? setup.user_file : request.keyfile;
   if (file.empty()) {
-    return fail(Errc::kNoCredential, "credential");
+    return store::responder_from_winbind(store::settings_from(setup.config, ""), wanted);
   }
   return store::responder_from_file(file, wanted);
 }

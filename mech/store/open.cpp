@@ -11,7 +11,7 @@
 #include "store/database.h"
 #include "store/text_file.h"
 #ifdef NTLM_WITH_WINBIND
-#include "store/winbind.h"
+#include "store/winbind_responder.h"
 #endif
 
 namespace ntlm::store {
@@ -33,7 +33,7 @@ using Link = std::variant<std::unique_ptr<const AccountSource>, std::unique_ptr<
 using Opened = tl::expected<Link, std::string>;
 
 template <typename Source>
-Opened open_file(std::string_view path) {
+Opened open_file(std::string_view path, const StoreSettings&) {
   if (!path.starts_with('/')) {
     return Sentence("'" + std::string(path) + "' is not an absolute path");
   }
@@ -41,22 +41,25 @@ Opened open_file(std::string_view path) {
 }
 
 #ifdef NTLM_WITH_WINBIND
-Opened open_winbind(std::string_view domain) {
-  WinbindSettings settings;
-  settings.domain = domain;
-  return Link(std::make_unique<WinbindVerifier>(std::move(settings)));
+Opened open_winbind(std::string_view domain, const StoreSettings& settings) {
+  return Link(
+      std::make_unique<WinbindVerifier>(WinbindSettings{std::string(domain), settings.deadline}));
 }
 #else
-Opened open_winbind(std::string_view) { return Sentence("winbind support is not built in"); }
+Opened open_winbind(std::string_view, const StoreSettings&) {
+  return Sentence("winbind support is not built in");
+}
 #endif
 
-Opened open_authd(std::string_view) { return Sentence("ntlm-authd support is not built in"); }
+Opened open_authd(std::string_view, const StoreSettings&) {
+  return Sentence("ntlm-authd support is not built in");
+}
 
 // Every kind of store that a `store` line may name, and what makes one of what stands behind the
 // colon.
 struct Kind {
   std::string_view name;
-  Opened (*open)(std::string_view argument);
+  Opened (*open)(std::string_view argument, const StoreSettings& settings);
 };
 constexpr std::array<Kind, 4> kKinds = {{
     {"text", open_file<TextFile>},
@@ -65,7 +68,7 @@ constexpr std::array<Kind, 4> kKinds = {{
     {"authd", open_authd},
 }};
 
-Opened open_link(std::string_view spec) {
+Opened open_link(std::string_view spec, const StoreSettings& settings) {
   const auto colon = spec.find(':');
   const std::string_view name = spec.substr(0, colon);
   const std::string_view argument = colon == std::string_view::npos ? "" : spec.substr(colon + 1);
@@ -75,7 +78,7 @@ Opened open_link(std::string_view spec) {
     return Sentence("no kind of store is called '" + std::string(name) +
                     "'; there are text, lmdb, winbind, authd");
   }
-  return kind->open(argument);
+  return kind->open(argument, settings);
 }
 
 class Chain final : public Verifier {
@@ -161,7 +164,8 @@ bool matches(const AccountName& entry, const AccountName& wanted) {
 }  // namespace
 
 StoreSettings settings_from(const Config& config, std::string_view user_file) {
-  return {config.list("ntlm", "store"), std::string(user_file)};
+  return {config.list("ntlm", "store"), std::string(user_file),
+          std::chrono::seconds(config.number("ntlm", "store_deadline"))};
 }
 
 tl::expected<std::shared_ptr<const Verifier>, std::string> open_verifier(
@@ -172,7 +176,7 @@ tl::expected<std::shared_ptr<const Verifier>, std::string> open_verifier(
     return std::make_shared<Chain>(std::move(links));
   }
   for (const std::string& spec : settings.stores) {
-    auto link = open_link(spec);
+    auto link = open_link(spec, settings);
     if (!link) {
       return Sentence("store = " + spec + ": " + link.error());
     }
@@ -237,6 +241,21 @@ Result<std::shared_ptr<const Responder>> responder_from_file(const std::string& 
     return fail(Errc::kNoCredential, "credential.file");
   }
   return found;
+}
+
+Result<std::shared_ptr<const Responder>> responder_from_winbind(const StoreSettings& settings,
+                                                                const AccountName& wanted) {
+#ifdef NTLM_WITH_WINBIND
+  const auto is_winbind = [](const std::string& spec) {
+    return spec == "winbind" || spec.starts_with("winbind:");
+  };
+  if (std::any_of(settings.stores.begin(), settings.stores.end(), is_winbind)) {
+    return winbind_responder({"", settings.deadline}, wanted);
+  }
+#else
+  (void)settings, (void)wanted;
+#endif
+  return fail(Errc::kNoCredential, "credential");
 }
 
 Result<std::shared_ptr<const Responder>> responder_from_password(AccountName account,

@@ -3,6 +3,7 @@
 // the responder of an initiator without a password of its own.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -16,6 +17,7 @@ struct StoreSettings {
   std::vector<std::string>
       stores;  // "text:/path", "lmdb:/path", "winbind", "winbind:DOMAIN", "authd", "authd:/path"
   std::string user_file;  // NTLM_USER_FILE, or the credential store's keyfile: replaces `stores`
+  std::chrono::seconds deadline{5};  // for an answer of winbind or ntlm-authd
 };
 StoreSettings settings_from(const Config& config, std::string_view user_file);
 
@@ -39,6 +41,10 @@ Result<std::shared_ptr<const protocol::Responder>> responder_from_password(
     protocol::AccountName account, std::string_view password, bool with_lm);
 Result<std::shared_ptr<const protocol::Responder>> responder_from_nt_hash(
     protocol::AccountName account, std::string_view hex);
+// From winbindd's credential cache, where a store is winbind (store/winbind_responder.h): `wanted`,
+// or the account of this process' user. kNoCredential when there is none.
+Result<std::shared_ptr<const protocol::Responder>> responder_from_winbind(
+    const StoreSettings& settings, const protocol::AccountName& wanted);
 std::shared_ptr<const protocol::Responder> anonymous_responder();
 
 }  // namespace ntlm::store

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "store/winbind.h"
 
-#include <gssapi_ntlm.h>
-
 #include <algorithm>
 #include <cstdio>
 
@@ -68,6 +66,17 @@ constexpr Row kStatuses[] = {
     {0xC000009A, Errc::kNoMemory, "winbind.INSUFFICIENT_RESOURCES"},
 };
 
+// Of include/gssapi_ntlm.h, which only the outside includes.
+constexpr const char* kAttrUpn = "urn:gss-ntlm:upn";
+constexpr const char* kAttrDnsDomain = "urn:gss-ntlm:dns-domain";
+constexpr const char* kAttrFullName = "urn:gss-ntlm:full-name";
+constexpr const char* kAttrAccountFlags = "urn:gss-ntlm:account-flags";
+constexpr const char* kAttrLogonServer = "urn:gss-ntlm:logon-server";
+constexpr const char* kAttrPasswordExpires = "urn:gss-ntlm:password-expires";
+constexpr const char* kAttrSid = "urn:gss-ntlm:sid";
+constexpr const char* kAttrGroupSid = "urn:gss-ntlm:group-sid";
+constexpr const char* kAttrGroup = "urn:gss-ntlm:group";
+
 constexpr std::uint32_t kNoSuchUser = 0xC0000064;
 
 // "Not available" sooner than this was not the waiting for a domain controller.
@@ -121,11 +130,6 @@ struct Logon {
   WbcMemory<wbcAuthErrorInfo> error;
 };
 
-tl::unexpected<Error> refused(Errc code, const char* where, const std::string& sentence) {
-  record_store_fault("winbind: " + sentence);
-  return fail(code, where);
-}
-
 // What winbindd's no means for this question.
 tl::unexpected<Error> error_of(const Logon& logon) {
   const std::uint32_t status = logon.error->nt_status;
@@ -137,15 +141,15 @@ tl::unexpected<Error> error_of(const Logon& logon) {
   if (row == std::end(kStatuses)) {
     char text[64];
     std::snprintf(text, sizeof text, "a logon ended with NT status 0x%08X", status);
-    return refused(Errc::kLogonDenied, "winbind.a status without a row", text);
+    return winbind_fault(Errc::kLogonDenied, "winbind.a status without a row", text);
   }
   const std::string domain = logon.domain.empty() ? "its own domain" : escaped(logon.domain);
   if (row->code == Errc::kNoAuthority) {
-    return refused(row->code, row->where,
-                   "no domain controller answers for " + domain + " (" + row->where + ")");
+    return winbind_fault(row->code, row->where,
+                         "no domain controller answers for " + domain + " (" + row->where + ")");
   }
   if (row->code == Errc::kAuthorityTrust) {
-    return refused(
+    return winbind_fault(
         row->code, row->where,
         "this machine's account or a trust is broken, asking " + domain + " (" + row->where + ")");
   }
@@ -153,12 +157,6 @@ tl::unexpected<Error> error_of(const Logon& logon) {
 }
 
 std::string text_or_empty(const char* text) { return text == nullptr ? "" : text; }
-
-struct Details {
-  explicit Details(const Wbclient& wbc) : details(wbc) {}
-  wbcErr outcome = WBC_ERR_NO_MEMORY;
-  WbcMemory<struct wbcInterfaceDetails> details;
-};
 
 // Accounts of this host are not the domain's business, and a store for one domain has no others.
 Result<void> check_belongs(const AccountName& account, std::string_view wanted,
@@ -232,20 +230,20 @@ Attributes attributes_of(const wbcAuthUserInfo& info, std::span<const wbcDomainS
   };
   char flags[16];
   std::snprintf(flags, sizeof flags, "0x%08X", info.acct_flags);
-  add(GSS_NTLM_ATTR_UPN, text_or_empty(info.user_principal));
-  add(GSS_NTLM_ATTR_DNS_DOMAIN, text_or_empty(info.dns_domain_name));
-  add(GSS_NTLM_ATTR_FULL_NAME, text_or_empty(info.full_name));
-  add(GSS_NTLM_ATTR_ACCOUNT_FLAGS, flags);
-  add(GSS_NTLM_ATTR_LOGON_SERVER, text_or_empty(info.logon_server));
+  add(kAttrUpn, text_or_empty(info.user_principal));
+  add(kAttrDnsDomain, text_or_empty(info.dns_domain_name));
+  add(kAttrFullName, text_or_empty(info.full_name));
+  add(kAttrAccountFlags, flags);
+  add(kAttrLogonServer, text_or_empty(info.logon_server));
   // Seconds since 1970; a password that never expires has a date beyond any calendar.
   if (info.pass_must_change_time > 0 && info.pass_must_change_time < kNever) {
-    add(GSS_NTLM_ATTR_PASSWORD_EXPIRES, std::to_string(info.pass_must_change_time));
+    add(kAttrPasswordExpires, std::to_string(info.pass_must_change_time));
   }
   if (info.num_sids > 0) {
-    add(GSS_NTLM_ATTR_SID, text_of(info.sids[0].sid));
+    add(kAttrSid, text_of(info.sids[0].sid));
   }
   for (const wbcDomainSid& sid : groups) {
-    add(GSS_NTLM_ATTR_GROUP_SID, text_of(sid));
+    add(kAttrGroupSid, text_of(sid));
   }
   return attributes;
 }
@@ -291,10 +289,11 @@ Result<std::shared_ptr<Logon>> ask_once(const Question& question) {
   if (done) {
     return logon;
   }
-  return refused(done.error().code, done.error().where,
-                 done.error().code == Errc::kNoAuthority
-                     ? "no domain controller answers in time for " + escaped(question.authority)
-                     : "winbindd does not answer in time");
+  return winbind_fault(
+      done.error().code, done.error().where,
+      done.error().code == Errc::kNoAuthority
+          ? "no domain controller answers in time for " + escaped(question.authority)
+          : "winbindd does not answer in time");
 }
 
 // The logon that winbindd said yes to, complete. winbindd's "not available" has three causes: it
@@ -318,19 +317,19 @@ Result<std::shared_ptr<Logon>> ask(const Question& question) {
     return fail(Errc::kNoMemory, "winbind");
   }
   if (logon->outcome != WBC_ERR_WINBIND_NOT_AVAILABLE) {
-    return refused(Errc::kAuthorityDown, "winbind.libwbclient",
-                   "libwbclient failed with error " + std::to_string(logon->outcome));
+    return winbind_fault(Errc::kAuthorityDown, "winbind.libwbclient",
+                         "libwbclient failed with error " + std::to_string(logon->outcome));
   }
   if (!question.calls.answers()) {
-    return refused(Errc::kAuthorityDown, "winbind.not running", "winbindd does not run");
+    return winbind_fault(Errc::kAuthorityDown, "winbind.not running", "winbindd does not run");
   }
   if (at_once()) {
-    return refused(Errc::kAuthorityAccess, "winbind.privileged pipe",
-                   "winbindd runs, but this process may not open its privileged pipe "
-                   "(is its user in group winbindd_priv?)");
+    return winbind_fault(Errc::kAuthorityAccess, "winbind.privileged pipe",
+                         "winbindd runs, but this process may not open its privileged pipe "
+                         "(is its user in group winbindd_priv?)");
   }
-  return refused(Errc::kNoAuthority, "winbind.request timeout",
-                 "no domain controller answers for " + escaped(question.authority));
+  return winbind_fault(Errc::kNoAuthority, "winbind.request timeout",
+                       "no domain controller answers for " + escaped(question.authority));
 }
 
 }  // namespace
@@ -350,28 +349,14 @@ Result<const HostNames*> WinbindVerifier::names() const {
     return known;
   }
   TRY(WinbindCalls * calls, WinbindCalls::open(settings_.library));
-  const auto question = std::make_shared<Details>(calls->functions());
-  TRY_VOID(calls->run({}, Clock::now() + settings_.deadline,
-                      [question](const Wbclient& wbc, wbcContext* context) {
-                        question->outcome = wbc.interface_details(context, question->details.out());
-                      }));
-  if (question->outcome == WBC_ERR_NO_MEMORY) {
-    return fail(Errc::kNoMemory, "winbind.names");
+  TRY(const WinbindInterface told, ask_interface(*calls, Clock::now() + settings_.deadline));
+  auto fresh = std::make_unique<HostNames>(
+      HostNames{told.nb_computer, told.nb_domain, told.nb_computer, told.dns_domain});
+  for (char& c : fresh->dns_computer) {
+    c = static_cast<char>(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
   }
-  const struct wbcInterfaceDetails* details = question->details.get();
-  if (question->outcome != WBC_ERR_SUCCESS || details == nullptr ||
-      details->netbios_name == nullptr || details->netbios_domain == nullptr) {
-    return refused(Errc::kAuthorityDown, "winbind.names", "winbindd does not run");
-  }
-  auto fresh = std::make_unique<HostNames>();
-  fresh->nb_computer = details->netbios_name;
-  fresh->nb_domain = details->netbios_domain;
-  fresh->dns_domain = text_or_empty(details->dns_domain);
-  if (!fresh->dns_domain.empty()) {
-    fresh->dns_computer = fresh->nb_computer + "." + fresh->dns_domain;
-    for (char& c : fresh->dns_computer) {
-      c = static_cast<char>(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
-    }
+  if (!told.dns_domain.empty()) {
+    fresh->dns_computer += "." + told.dns_domain;
   }
   const HostNames* known = nullptr;
   if (!names_.compare_exchange_strong(known, fresh.get(), std::memory_order_acq_rel)) {
@@ -387,9 +372,9 @@ Result<LogonResult> WinbindVerifier::verify(const LogonRequest& request) const {
   if (!equal_ignoring_case(request.host.nb_computer, ours->nb_computer) ||
       !equal_ignoring_case(request.host.nb_domain, ours->nb_domain)) {
     // The domain controller would call it a wrong password.
-    return refused(Errc::kAuthorityDown, "winbind.CHALLENGE with other names",
-                   "CHALLENGE did not carry winbindd's names, since winbindd was not "
-                   "there or netbios_computer or netbios_domain is configured");
+    return winbind_fault(Errc::kAuthorityDown, "winbind.CHALLENGE with other names",
+                         "CHALLENGE did not carry winbindd's names, since winbindd was not "
+                         "there or netbios_computer or netbios_domain is configured");
   }
   TRY(WinbindCalls * calls, WinbindCalls::open(settings_.library));
   TRY(const crypto::ServerChallenge challenge, answered_challenge(request));
@@ -401,7 +386,7 @@ Result<LogonResult> WinbindVerifier::verify(const LogonRequest& request) const {
   Attributes attributes = attributes_of(info, groups);
   const auto names_deadline = std::min(deadline, Clock::now() + kNamesDeadline);
   for (std::string& name : groups_->of(groups, *calls, authority, names_deadline)) {
-    attributes.emplace_back(GSS_NTLM_ATTR_GROUP, std::move(name));
+    attributes.emplace_back(kAttrGroup, std::move(name));
   }
   LogonResult result{
       crypto::SessionBaseKey(std::span(info.user_session_key)), std::nullopt, {}, "winbind"};

@@ -49,8 +49,15 @@ bool bind(void* library, Wbclient& out) {
          find(library, "wbcCtxInterfaceDetails", out.interface_details) &&
          find(library, "wbcCtxAuthenticateUserEx", out.authenticate) &&
          find(library, "wbcCtxLookupSids", out.lookup_sids) &&
-         find(library, "wbcCtxCredentialCache", out.credential_cache);
+         find(library, "wbcCtxCredentialCache", out.credential_cache) &&
+         find(library, "wbcCtxGetpwuid", out.getpwuid);
 }
+
+struct InterfaceQuestion {
+  explicit InterfaceQuestion(const Wbclient& wbc) : details(wbc) {}
+  wbcErr outcome = WBC_ERR_NO_MEMORY;
+  WbcMemory<struct wbcInterfaceDetails> details;
+};
 
 }  // namespace
 
@@ -211,9 +218,17 @@ void WinbindCalls::Threads::serve(std::shared_ptr<Job> job) {
   // A caller that impersonates by file-system ids must not lend them to a thread that serves all.
   ::setfsuid(::geteuid());
   ::setfsgid(::getegid());
+  uid_t made_as = ::geteuid();
   wbcContext* context = functions_.create();
   std::unique_lock lock(mutex_, std::defer_lock);
   while (job != nullptr) {
+    // winbindd knows a connection by who made it: a program that has dropped its rights since must
+    // not go on with them.
+    if (made_as != ::geteuid() && context != nullptr) {
+      functions_.free(context);
+      made_as = ::geteuid();
+      context = functions_.create();
+    }
     // Without a context the library would take one that all threads share.
     if (context != nullptr) {
       job->call(functions_, context);
@@ -279,14 +294,13 @@ Result<WinbindCalls*> WinbindCalls::open(const char* library) {
   }
   void* loaded = ::dlopen(library, RTLD_NOW | RTLD_LOCAL);
   if (loaded == nullptr) {
-    record_store_fault(std::string("winbind: ") + ::dlerror());
-    return fail(Errc::kAuthorityDown, "winbind.dlopen");
+    return winbind_fault(Errc::kAuthorityDown, "winbind.dlopen", ::dlerror());
   }
   Wbclient functions;
   if (!bind(loaded, functions)) {
-    record_store_fault(std::string("winbind: ") + library + " is too old: " + ::dlerror());
+    const std::string why = ::dlerror();
     ::dlclose(loaded);
-    return fail(Errc::kAuthorityDown, "winbind.dlsym");
+    return winbind_fault(Errc::kAuthorityDown, "winbind.dlsym", library + (" is too old: " + why));
   }
   std::unique_ptr<WinbindCalls> fresh(new WinbindCalls(library, functions));
   fresh->next_ = first;
@@ -315,5 +329,29 @@ Result<void> WinbindCalls::run(std::string_view authority, Clock::time_point dea
 }
 
 bool WinbindCalls::answers() { return threads()->answers(); }
+
+tl::unexpected<Error> winbind_fault(Errc code, const char* where, const std::string& sentence) {
+  record_store_fault("winbind: " + sentence);
+  return fail(code, where);
+}
+
+Result<WinbindInterface> ask_interface(WinbindCalls& calls,
+                                       WinbindCalls::Clock::time_point deadline) {
+  const auto question = std::make_shared<InterfaceQuestion>(calls.functions());
+  TRY_VOID(calls.run({}, deadline, [question](const Wbclient& wbc, wbcContext* context) {
+    question->outcome = wbc.interface_details(context, question->details.out());
+  }));
+  if (question->outcome == WBC_ERR_NO_MEMORY) {
+    return fail(Errc::kNoMemory, "winbind.interface");
+  }
+  const struct wbcInterfaceDetails* details = question->details.get();
+  if (question->outcome != WBC_ERR_SUCCESS || details == nullptr ||
+      details->netbios_name == nullptr || details->netbios_domain == nullptr) {
+    return winbind_fault(Errc::kAuthorityDown, "winbind.interface", "winbindd does not run");
+  }
+  return WinbindInterface{details->netbios_name, details->netbios_domain,
+                          details->dns_domain == nullptr ? "" : details->dns_domain,
+                          details->winbind_separator};
+}
 
 }  // namespace ntlm::store

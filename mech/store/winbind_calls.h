@@ -36,6 +36,7 @@ struct Wbclient {
   decltype(&::wbcCtxAuthenticateUserEx) authenticate;
   decltype(&::wbcCtxLookupSids) lookup_sids;
   decltype(&::wbcCtxCredentialCache) credential_cache;
+  decltype(&::wbcCtxGetpwuid) getpwuid;
 };
 
 class WinbindCalls {
@@ -72,6 +73,17 @@ class WinbindCalls {
   std::atomic<Threads*> threads_{nullptr};
   WinbindCalls* next_ = nullptr;
 };
+
+// What winbindd says of itself. Errors: those of run(), kAuthorityDown when it does not run.
+struct WinbindInterface {
+  std::string nb_computer, nb_domain, dns_domain;
+  char separator = '\\';  // between domain and user in its names
+};
+Result<WinbindInterface> ask_interface(WinbindCalls& calls,
+                                       WinbindCalls::Clock::time_point deadline);
+
+// Records the sentence as the store fault (store/open.h) and returns the error.
+tl::unexpected<Error> winbind_fault(Errc code, const char* where, const std::string& sentence);
 
 // Memory that libwbclient gave.
 template <typename T>

@@ -104,3 +104,8 @@ EXPORT wbcErr wbcCtxCredentialCache(wbcContext* context, wbcCredentialCacheParam
   const Busy busy(context);
   return the_double.credential_cache(*params, info, error);
 }
+
+EXPORT wbcErr wbcCtxGetpwuid(wbcContext* context, uid_t user, passwd** entry) {
+  const Busy busy(context);
+  return the_double.getpwuid(user, entry);
+}

@@ -27,6 +27,7 @@ struct WbclientDouble {
   std::function<wbcErr(const wbcCredentialCacheParams&, wbcCredentialCacheInfo**,
                        wbcAuthErrorInfo**)>
       credential_cache;
+  std::function<wbcErr(uid_t, passwd**)> getpwuid;
 
   std::atomic<int> contexts{0};  // made and not yet freed
   std::atomic<int> memory{0};    // given and not yet freed

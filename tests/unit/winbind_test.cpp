@@ -11,10 +11,12 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <map>
 #include <mutex>
 #include <thread>
 
 #include "store/open.h"
+#include "store/winbind_responder.h"
 #include "support/logon_attempt.h"
 #include "wbclient_double.h"
 
@@ -374,6 +376,26 @@ TEST_F(Winbind, EachGroupOnceAndItsNameAskedOnce) {
   EXPECT_EQ(lookups, 1);
 }
 
+TEST_F(Winbind, WhatTheDomainTellsHasItsPublicName) {
+  wbc().authenticate = [](const auto&, auto** info, auto**) {
+    *info = account();
+    (*info)->user_principal = text("alice@lab.example");
+    (*info)->dns_domain_name = text("lab.example");
+    (*info)->full_name = text("Alice Example");
+    (*info)->logon_server = text("DC1");
+    (*info)->acct_flags = WBC_ACB_NORMAL | WBC_ACB_PWNOEXP;
+    (*info)->pass_must_change_time = 1'800'000'000;
+    return WBC_ERR_SUCCESS;
+  };
+  const protocol::Attributes expected = {
+      {GSS_NTLM_ATTR_UPN, "alice@lab.example"},   {GSS_NTLM_ATTR_DNS_DOMAIN, "lab.example"},
+      {GSS_NTLM_ATTR_FULL_NAME, "Alice Example"}, {GSS_NTLM_ATTR_ACCOUNT_FLAGS, "0x00000210"},
+      {GSS_NTLM_ATTR_LOGON_SERVER, "DC1"},        {GSS_NTLM_ATTR_PASSWORD_EXPIRES, "1800000000"}};
+  const auto result = log_in();
+  ASSERT_TRUE(result);
+  EXPECT_EQ(*result->principal.attributes, expected);
+}
+
 TEST_F(Winbind, FrozenWinbinddIsDownAtTheDeadline) {
   ASSERT_TRUE(log_in());
   Gate gate;
@@ -469,6 +491,93 @@ TEST_F(Winbind, ChildOfForkAsksWithThreadsOfItsOwn) {
   gate.open();
   stuck.join();
   EXPECT_TRUE(log_in());
+}
+
+// What winbindd keeps for one user, and what it makes of it.
+class WinbindCredentialCache : public Winbind {
+ protected:
+  void SetUp() override {
+    Winbind::SetUp();
+    wbc().getpwuid = [](uid_t, auto**) { return WBC_ERR_UNKNOWN_USER; };
+    wbc().credential_cache = [this](const wbcCredentialCacheParams& params, auto** info, auto**) {
+      const bool kept = std::string_view(params.account_name) == "alice" &&
+                        std::string_view(params.domain_name) == "LAB";
+      if (!kept) {
+        return WBC_ERR_DOMAIN_NOT_FOUND;
+      }
+      *info = wbc().make<wbcCredentialCacheInfo>();
+      (*info)->num_blobs = 2;
+      (*info)->blobs = blobs_;
+      blobs_[0] = {"auth_blob", 0, {message_, params.num_blobs == 0 ? 0 : sizeof message_}};
+      blobs_[1] = {"session_key", 0, {key_, key_size_}};
+      std::fill(key_, std::end(key_), std::uint8_t{0x33});
+      for (std::size_t i = 0; i < params.num_blobs; ++i) {
+        const wbcNamedBlob& blob = params.blobs[i];
+        asked_[blob.name].assign(blob.blob.data, blob.blob.data + blob.blob.length);
+      }
+      return WBC_ERR_SUCCESS;
+    };
+  }
+  Result<std::shared_ptr<const protocol::Responder>> responder(const char* user,
+                                                               const char* domain = "") const {
+    return winbind_responder(settings_, {user, domain});
+  }
+
+  wbcNamedBlob blobs_[2];
+  std::uint8_t message_[3] = {1, 2, 3};
+  std::uint8_t key_[16];
+  std::size_t key_size_ = 16;
+  std::map<std::string, Bytes> asked_;
+};
+
+TEST_F(WinbindCredentialCache, AnswersWithWinbinddsMessageAndKeyAndWipesTheKey) {
+  const auto alice = responder("alice");
+  ASSERT_TRUE(alice);
+  EXPECT_EQ((*alice)->account().domain, "LAB");
+  EXPECT_TRUE((*alice)->answers_whole());
+  const auto answer = (*alice)->answer(Bytes{7, 7}, Bytes{8, 8, 8});
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->authenticate, (Bytes{1, 2, 3}));
+  EXPECT_EQ(answer->key.expose()[15], 0x33);
+  EXPECT_EQ(asked_["initial_blob"], (Bytes{7, 7}));
+  EXPECT_EQ(asked_["challenge_blob"], (Bytes{8, 8, 8}));
+  EXPECT_TRUE(std::all_of(key_, std::end(key_), [](std::uint8_t byte) { return byte == 0; }));
+}
+
+TEST_F(WinbindCredentialCache, WithoutANameItIsTheUserOfTheProcess) {
+  EXPECT_EQ(responder("").error().code, Errc::kNoCredential);
+  wbc().getpwuid = [](uid_t user, auto** entry) {
+    EXPECT_EQ(user, ::geteuid());
+    *entry = wbc().make<passwd>();
+    (*entry)->pw_name = text("LAB/alice");
+    return WBC_ERR_SUCCESS;
+  };
+  const auto details = wbc().interface_details;
+  wbc().interface_details = [&](auto** out) {
+    const wbcErr outcome = details(out);
+    (*out)->winbind_separator = '/';
+    return outcome;
+  };
+  const auto alice = responder("");
+  ASSERT_TRUE(alice);
+  EXPECT_EQ((*alice)->account().user, "alice");
+  EXPECT_EQ((*alice)->account().domain, "LAB");
+}
+
+TEST_F(WinbindCredentialCache, NothingKeptIsNoCredential) {
+  EXPECT_EQ(responder("bob").error().code, Errc::kNoCredential);
+  EXPECT_EQ(responder("alice", "OTHER").error().code, Errc::kNoCredential);
+  wbc().interface_details = [](auto**) { return WBC_ERR_WINBIND_NOT_AVAILABLE; };
+  EXPECT_EQ(responder("alice").error().code, Errc::kNoCredential);
+}
+
+TEST_F(WinbindCredentialCache, AnswerWithoutMessageOrKeyIsNone) {
+  const auto alice = responder("alice");
+  ASSERT_TRUE(alice);
+  key_size_ = 8;
+  EXPECT_EQ((*alice)->answer(Bytes{7}, Bytes{8}).error().code, Errc::kNoCredential);
+  wbc().credential_cache = [](const auto&, auto**, auto**) { return WBC_ERR_DOMAIN_NOT_FOUND; };
+  EXPECT_EQ((*alice)->answer(Bytes{7}, Bytes{8}).error().code, Errc::kNoCredential);
 }
 
 }  // namespace

@@ -43,14 +43,19 @@ def free_port():
         return s.getsockname()[1]
 
 
+def skip(why):
+    """The test is not run and says so, or fails where peers are required."""
+    print(f"not run: {why}")
+    sys.exit(1 if os.environ.get("NTLM_REQUIRE_PEERS") == "1" else SKIPPED)
+
+
 def need(*programs):
-    """Where each program is; a test without one of them is not run and says so, or fails where peers are required."""
+    """Where each program is."""
     found = []
     for program in programs:
         path = shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin:/sbin")
         if path is None:
-            print(f"not run: {program} is not installed")
-            sys.exit(1 if os.environ.get("NTLM_REQUIRE_PEERS") == "1" else SKIPPED)
+            skip(f"{program} is not installed")
         found.append(path)
     return found[0] if len(found) == 1 else found
 

@@ -3,14 +3,19 @@
 """What ./run demo shows: an account, a private Apache, three logins and a refusal, and the audit records of them.
 Usage: demo.py BUILD"""
 import json
+import os
 import secrets
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from apache import MODULES, SAMPLE, SOURCE, Apache, Site
+BUILD = Path(sys.argv[1]).resolve()
+os.environ["NTLM_BUILD_DIR"] = str(BUILD)
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from apache import MODULES, SAMPLE, Apache, Site
 from curl import curl
+from harness import SOURCE
 
 USER = r"LAB\alice"
 
@@ -42,45 +47,45 @@ def show_audit(path):
 
 
 def main():
-    build = Path(sys.argv[1]).resolve()
     for needed, where in ((MODULES / "mod_auth_gssapi.so", "libapache2-mod-auth-gssapi"),
-                          (build / "gss_ntlm.so", "the build"), (build / "ntlmctl", "the build")):
+                          (BUILD / "gss_ntlm.so", "the build"), (BUILD / "ntlmctl", "the build")):
         if not needed.exists():
-            raise SystemExit(f"demo: {needed} is not there ({where}); run ./run demo")
-    with Site(store=lambda directory: f"lmdb:{directory / 'accounts'}") as site:
-        password = secrets.token_urlsafe(9)
-        environment = site.environment(build / "mech.conf")
+            raise SystemExit(f"demo: {needed} is not there ({where}); ./run demo makes it")
+    site = Site(store="lmdb")
+    password = secrets.token_urlsafe(9)
+    environment = site.environment()
 
-        step("An account, in a database of its own")
-        shell(f"ntlmctl user add --password-stdin '{USER}'")
-        subprocess.run([build / "ntlmctl", "user", "add", "--password-stdin", USER], input=password.encode() + b"\n",
-                       env=environment, check=True)
-        site.share_accounts()
+    step("An account, in a database of its own")
+    shell(f"ntlmctl user add --password-stdin '{USER}'")
+    subprocess.run([BUILD / "ntlmctl", "user", "add", "--password-stdin", USER], input=password.encode() + b"\n",
+                   env=environment, check=True)
+    site.share(site.accounts)
 
-        step("A private Apache, stock, with mod_auth_gssapi")
-        print(f"  {SAMPLE.relative_to(SOURCE)} and GSS_MECH_CONFIG={build / 'mech.conf'}")
-        with Apache(site, environment, "prefork") as server:
-            url = f"{server.url}/private/page"
-            print(f"  listening on {server.url}, loopback only")
+    step("A private Apache, stock, with mod_auth_gssapi")
+    print(f"  its configuration is {SAMPLE.relative_to(SOURCE)}, its NTLM {(BUILD / 'gss_ntlm.so').relative_to(SOURCE)}")
+    server = Apache(site, environment, "prefork")
+    url = f"{server.url}/private/page"
+    print(f"  listening on {server.url}, loopback only")
 
-            step("Log in")
-            log_in(f"curl --ntlm -u '{USER}:…' {url}", 200, url, "--ntlm", "-u", f"{USER}:{password}")
-            file = site.write("initiator", f"LAB:alice:{password}\n")
-            log_in(f"NTLM_USER_FILE={file} curl --negotiate -u : {url}", 200, url, "--negotiate", "-u", ":",
-                   env={**environment, "NTLM_USER_FILE": str(file)})
-            log_in(f"curl --basic -u '{USER}:…' {server.url}/basic/page", 200, f"{server.url}/basic/page",
-                   "--basic", "-u", f"{USER}:{password}")
+    step("Log in")
+    log_in(f"curl --ntlm -u '{USER}:…' {url}", 200, url, "--ntlm", "-u", f"{USER}:{password}")
+    mine = site.write("alice", f"LAB:alice:{password}\n")
+    log_in(f"NTLM_USER_FILE={mine} curl --negotiate -u : {url}", 200, url, "--negotiate", "-u", ":",
+           env={**environment, "NTLM_USER_FILE": str(mine)})
+    log_in(f"curl --basic -u '{USER}:…' {server.url}/basic/page", 200, f"{server.url}/basic/page",
+           "--basic", "-u", f"{USER}:{password}")
 
-            step("And with a wrong password")
-            log_in(f"curl --ntlm -u '{USER}:wrong' {url}", 401, url, "--ntlm", "-u", f"{USER}:wrong")
-            if server.deaths():
-                raise SystemExit(f"demo: a server process died: {server.deaths()}")
+    step("And with a wrong password")
+    log_in(f"curl --ntlm -u '{USER}:wrong' {url}", 401, url, "--ntlm", "-u", f"{USER}:wrong")
+    server.stop()
+    if server.deaths():
+        raise SystemExit(f"demo: a server process died: {server.deaths()}")
 
-        step("What the administrator reads about it (JSON; in syslog as well)")
-        shutil.copy(site.audit, build / "demo-audit.jsonl")
-        show_audit(site.audit)
-    print("\nDone. The Apache is stopped, the private directory is removed; the records are in "
-          f"{(build / 'demo-audit.jsonl').relative_to(SOURCE)}.\n"
+    step("What the administrator reads about it (JSON; in syslog as well)")
+    records = BUILD / "demo-audit.jsonl"
+    shutil.copyfile(site.audit, records)
+    show_audit(records)
+    print(f"\nDone. The Apache is stopped, its directory is removed; the records are in {records.relative_to(SOURCE)}.\n"
           "Next: README.md, \"Install\".")
 
 

@@ -9,6 +9,7 @@
 namespace ntlm {
 namespace {
 
+using namespace std::string_literals;
 using Strings = std::vector<std::string>;
 
 class ConfigTest : public testing::Test {
@@ -150,8 +151,7 @@ TEST_F(ConfigTest, ControlCharactersAndIllFormedTextAreRefused) {
   EXPECT_NE(refusal("[ntlm]\nnetbios_computer = \"WEB\\nX\"\n").find("control character"),
             std::string::npos);
   EXPECT_NE(refusal("[ntlm]\nnetbios_computer = WEB\xff\n").find("not UTF-8"), std::string::npos);
-  EXPECT_EQ(refusal(std::string("[ntlm]\nnetbios_computer = W\0B\n", 32)),
-            "line 2: holds a control character");
+  EXPECT_EQ(refusal("[ntlm]\nnetbios_computer = W\0B\n"s), "line 2: holds a control character");
   const std::string evil = directory_.write("a=b", "[policy]\nmin_version = v1\n", 0666);
   EXPECT_EQ(refusal("[ntlm]\ninclude\v" + evil + "\n"), "line 2: holds a control character");
   EXPECT_EQ(refusal("[ntlm]\ninclude\r" + evil + "\n"), "line 2: holds a control character");

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <random>
+#include <thread>
 
 #include "support/vectors.h"
 
@@ -528,6 +529,29 @@ TEST(Session, AMessageSentBackToItsSender) {
   EXPECT_TRUE(verify(pair.acceptor, message));
   EXPECT_EQ(unseal(pair.initiator, seal(pair.initiator, Bytes(9))).error().code,
             Errc::kOutOfSequence);
+}
+
+// One thread sends while another receives on the same session (the preset tsan watches).
+TEST(Session, SendsAndReceivesAtOnce) {
+  Pair pair(kEss128);
+  Pair peers_side(kEss128);
+  std::vector<Message> arriving;
+  for (int i = 0; i < 200; ++i) {
+    arriving.push_back(seal(peers_side.acceptor, Bytes(100, 'a')));
+  }
+  std::thread receiver([&] {
+    for (const Message& message : arriving) {
+      EXPECT_EQ(*unseal(pair.initiator, message), Bytes(100, 'a'));
+    }
+  });
+  std::vector<Message> sent;
+  for (int i = 0; i < 200; ++i) {
+    sent.push_back(seal(pair.initiator, Bytes(100, 'i')));
+  }
+  receiver.join();
+  for (const Message& message : sent) {
+    EXPECT_EQ(*unseal(pair.acceptor, message), Bytes(100, 'i'));
+  }
 }
 
 // ---- Datagrams -----------------------------------------------------------------------

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cmocka's vocabulary over GoogleTest: a test file written against <cmocka.h> compiles and runs unchanged, in C or C++,
- * and a TEST() body may use will_return() and expect_value() for doubles that -Wl,--wrap= puts in.
+ * cmocka's vocabulary over GoogleTest: a test file written against <cmocka.h> compiles and runs
+ * unchanged, in C or C++, and a TEST() body may use will_return() and expect_value() for doubles
+ * that -Wl,--wrap= puts in.
  *
- * What cmocka documents holds: values queue up by function, checks by function and parameter, -1 repeats for ever (at
- * least once), what is left over at the end of a test fails it, the first failed assertion ends the test. It ends by an
- * exception, so C files are compiled with -fexceptions and no double may be called through a noexcept function in a
- * test that it fails. Not here: the UnitTest interface (run_tests, unit_test), deprecated since cmocka 1.0.
- * Include it last, as cmocka's: fail(), skip() and mock() are macros. One thread.
+ * What cmocka documents holds: values queue up by function, checks by function and parameter, -1
+ * repeats for ever (at least once), what is left over at the end of a test fails it, the first
+ * failed assertion ends the test. It ends by an exception, so C files are compiled with
+ * -fexceptions and no double may be called through a noexcept function in a test that it fails. Not
+ * here: the UnitTest interface (run_tests, unit_test), deprecated since cmocka 1.0. Include it
+ * last, as cmocka's: fail(), skip() and mock() are macros. One thread.
  */
 #ifndef NTLM_TESTS_CMOCKA_GTEST_H_
 #define NTLM_TESTS_CMOCKA_GTEST_H_
@@ -44,18 +46,29 @@ struct CMUnitTest {
 
 /* The engine, cmocka_gtest.cpp. */
 enum cmg_kind {
-  CMG_ANY, CMG_VALUE, CMG_NOT_VALUE, CMG_RANGE, CMG_NOT_RANGE, CMG_SET, CMG_NOT_SET,
-  CMG_STRING, CMG_NOT_STRING, CMG_MEMORY, CMG_NOT_MEMORY
+  CMG_ANY,
+  CMG_VALUE,
+  CMG_NOT_VALUE,
+  CMG_RANGE,
+  CMG_NOT_RANGE,
+  CMG_SET,
+  CMG_NOT_SET,
+  CMG_STRING,
+  CMG_NOT_STRING,
+  CMG_MEMORY,
+  CMG_NOT_MEMORY
 };
 struct cmg_place {
   const char* file;
   int line;
 };
-void cmg_will_return(const char* function, struct cmg_place at, LargestIntegralType value, int count);
+void cmg_will_return(const char* function, struct cmg_place at, LargestIntegralType value,
+                     int count);
 LargestIntegralType cmg_mock(const char* function, struct cmg_place at);
-/* VALUE: a; RANGE: a..b; SET: b values at a; STRING: a; MEMORY: b bytes at a. What a points at is copied. */
-void cmg_expect(const char* function, const char* parameter, struct cmg_place at, enum cmg_kind kind,
-                LargestIntegralType a, LargestIntegralType b, int count);
+/* VALUE: a; RANGE: a..b; SET: b values at a; STRING: a; MEMORY: b bytes at a. What a points at is
+ * copied. */
+void cmg_expect(const char* function, const char* parameter, struct cmg_place at,
+                enum cmg_kind kind, LargestIntegralType a, LargestIntegralType b, int count);
 void cmg_expect_check(const char* function, const char* parameter, struct cmg_place at,
                       CheckParameterValue check, LargestIntegralType data, int count);
 void cmg_check_expected(const char* function, const char* parameter, struct cmg_place at,
@@ -132,14 +145,16 @@ void print_error(const char* format, ...) __attribute__((format(printf, 1, 2)));
   expect_not_in_range_count(function, parameter, minimum, maximum, 1)
 #define expect_in_set_count(function, parameter, values, count) \
   CMG_EXPECT(function, parameter, CMG_SET, CMG_PTR(values), CMG_COUNT(values), count)
-#define expect_in_set(function, parameter, values) expect_in_set_count(function, parameter, values, 1)
+#define expect_in_set(function, parameter, values) \
+  expect_in_set_count(function, parameter, values, 1)
 #define expect_not_in_set_count(function, parameter, values, count) \
   CMG_EXPECT(function, parameter, CMG_NOT_SET, CMG_PTR(values), CMG_COUNT(values), count)
 #define expect_not_in_set(function, parameter, values) \
   expect_not_in_set_count(function, parameter, values, 1)
 #define expect_string_count(function, parameter, string, count) \
   CMG_EXPECT(function, parameter, CMG_STRING, CMG_PTR(string), 0, count)
-#define expect_string(function, parameter, string) expect_string_count(function, parameter, string, 1)
+#define expect_string(function, parameter, string) \
+  expect_string_count(function, parameter, string, 1)
 #define expect_not_string_count(function, parameter, string, count) \
   CMG_EXPECT(function, parameter, CMG_NOT_STRING, CMG_PTR(string), 0, count)
 #define expect_not_string(function, parameter, string) \
@@ -187,23 +202,23 @@ void print_error(const char* format, ...) __attribute__((format(printf, 1, 2)));
 #define assert_return_code(rc, error) \
   cmg_assert_return_code(CMG_INT(rc), (rc) < 0, error, #rc, CMG_HERE)
 #define fail() cmg_fail("fail()", CMG_HERE)
-#define fail_msg(msg, ...)                         \
-  do {                                             \
+#define fail_msg(msg, ...)                          \
+  do {                                              \
     print_error("ERROR: " msg "\n", ##__VA_ARGS__); \
-    fail();                                        \
+    fail();                                         \
   } while (0)
 #define skip() cmg_skip(CMG_HERE)
-#define expect_assert_failure(function_call)                                     \
-  do {                                                                           \
-    if (setjmp(cmg_assert_jump) == 0) {                                          \
-      cmg_expecting_assert(1);                                                   \
-      function_call;                                                             \
-      cmg_expecting_assert(0);                                                   \
+#define expect_assert_failure(function_call)                                      \
+  do {                                                                            \
+    if (setjmp(cmg_assert_jump) == 0) {                                           \
+      cmg_expecting_assert(1);                                                    \
+      function_call;                                                              \
+      cmg_expecting_assert(0);                                                    \
       cmg_fail("an assertion was expected to fail in " #function_call, CMG_HERE); \
-    } else {                                                                     \
-      cmg_expecting_assert(0);                                                   \
-      print_message("Expected assertion %s occurred\n", cmg_failed_assert);      \
-    }                                                                            \
+    } else {                                                                      \
+      cmg_expecting_assert(0);                                                    \
+      print_message("Expected assertion %s occurred\n", cmg_failed_assert);       \
+    }                                                                             \
   } while (0)
 
 /* Memory whose leaks and overruns fail the test */
@@ -219,13 +234,18 @@ void print_error(const char* format, ...) __attribute__((format(printf, 1, 2)));
 #endif
 
 /* Groups */
-#define cmocka_unit_test(f) {#f, f, NULL, NULL, NULL}
-#define cmocka_unit_test_setup(f, setup) {#f, f, setup, NULL, NULL}
-#define cmocka_unit_test_teardown(f, teardown) {#f, f, NULL, teardown, NULL}
-#define cmocka_unit_test_setup_teardown(f, setup, teardown) {#f, f, setup, teardown, NULL}
-#define cmocka_unit_test_prestate(f, state) {#f, f, NULL, NULL, state}
+#define cmocka_unit_test(f) \
+  { #f, f, NULL, NULL, NULL }
+#define cmocka_unit_test_setup(f, setup) \
+  { #f, f, setup, NULL, NULL }
+#define cmocka_unit_test_teardown(f, teardown) \
+  { #f, f, NULL, teardown, NULL }
+#define cmocka_unit_test_setup_teardown(f, setup, teardown) \
+  { #f, f, setup, teardown, NULL }
+#define cmocka_unit_test_prestate(f, state) \
+  { #f, f, NULL, NULL, state }
 #define cmocka_unit_test_prestate_setup_teardown(f, setup, teardown, state) \
-  {#f, f, setup, teardown, state}
+  { #f, f, setup, teardown, state }
 #define cmocka_run_group_tests(group_tests, group_setup, group_teardown) \
   cmg_run_group(#group_tests, group_tests, CMG_COUNT(group_tests), group_setup, group_teardown)
 #define cmocka_run_group_tests_name(group_name, group_tests, group_setup, group_teardown) \

@@ -1,3 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/* In the include path of a test instead of cmocka's own header: the same file runs under GoogleTest. */
+/* In the include path of a test instead of cmocka's own header: the same file runs under
+ * GoogleTest. */
 #include "../cmocka_gtest.h"

@@ -69,6 +69,23 @@ extern "C" {
 #define GSS_NTLM_ACCEPT_REQUIRE_SIGN 4u      /* a peer that does not agree to sign is refused */
 #define GSS_NTLM_ACCEPT_REQUIRE_SEAL 8u
 #define GSS_NTLM_ACCEPT_NO_ANONYMOUS 16u     /* tightens: anonymous is refused whatever the policy says */
+/* .6 uint32 little-endian bit set, on an initiator's context between its two legs */
+#define GSS_NTLM_SET_INIT_OPTIONS_OID_STRING GSS_NTLMSSP_BASE_OID_STRING "\x02\x06"
+#define GSS_NTLM_SET_INIT_OPTIONS_OID_LENGTH (GSS_NTLMSSP_BASE_OID_LENGTH + 2)
+#define GSS_NTLM_INIT_UNVERIFIED_TARGET 1u   /* the target name is somebody else's word (MsvAvFlags bit 4) */
+/* .7 uint32 little-endian bit set, on an established context, by SSPI's ways of use: */
+#define GSS_NTLM_SET_SESSION_OPTIONS_OID_STRING GSS_NTLMSSP_BASE_OID_STRING "\x02\x07"
+#define GSS_NTLM_SET_SESSION_OPTIONS_OID_LENGTH (GSS_NTLMSSP_BASE_OID_LENGTH + 2)
+/* both directions begin anew, keystream and sequence number: what is sent from here on must replace what was sent
+ * before, since it is enciphered with the same keystream (ExportSecurityContext with RESET_NEW asks it) */
+#define GSS_NTLM_SESSION_RESET 1u
+/* seals on a context on which neither SIGN, SEAL nor ESS was agreed, as Windows' oldest contexts do; UNAVAILABLE unless
+ * the configuration allows NTLMv1 */
+#define GSS_NTLM_SESSION_LEGACY_SEAL 2u
+/* gssspi_mech_invoke, .8: writes the minor status of this thread's last failed call into the value (uint32, the host's
+ * byte order; 0: none) and forgets it. Through SPNEGO the mechglue renumbers minor codes; this one is ours. */
+#define GSS_NTLM_INVOKE_LAST_MINOR_OID_STRING GSS_NTLMSSP_BASE_OID_STRING "\x02\x08"
+#define GSS_NTLM_INVOKE_LAST_MINOR_OID_LENGTH (GSS_NTLMSSP_BASE_OID_LENGTH + 2)
 
 /* Credential-store keys (gss_acquire_cred_from). Unknown keys are ignored, since they belong to other mechanisms. */
 #define GSS_NTLMSSP_CS_DOMAIN "ntlmssp_domain"

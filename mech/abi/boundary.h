@@ -25,6 +25,9 @@
 
 namespace ntlm::abi {
 
+// The minor status of this thread's last failed call, for gssspi_mech_invoke (include/gssapi_ntlm.h).
+inline constinit thread_local OM_uint32 last_failure = 0;
+
 template <typename Body>
 OM_uint32 guard(OM_uint32* minor, Body&& body) noexcept {
   Status status;
@@ -37,6 +40,9 @@ OM_uint32 guard(OM_uint32* minor, Body&& body) noexcept {
   }
   if (minor != nullptr) {
     *minor = status.minor;
+  }
+  if (GSS_ERROR(status.major)) {
+    last_failure = status.minor;
   }
   return status.major;
 }

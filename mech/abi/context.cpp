@@ -173,13 +173,15 @@ Result<void> begin_initiating(ContextObject& context, const CredentialObject* cr
   request.sign = wants_sign || !only_asked;
   request.seal = (flags & GSS_C_CONF_FLAG) != 0 || !only_asked;
   request.identify = (flags & GSS_C_IDENTIFY_FLAG) != 0;
-  request.anonymous = credential->responder->anonymous();
+  request.anonymous = credential->responder->anonymous() || (flags & GSS_C_ANON_FLAG) != 0;
   request.datagram = (flags & GSS_C_DATAGRAM_FLAG) != 0;
   request.offered = credential->offered_flags.load(std::memory_order_relaxed);
   request.workstation = context.setup->host().nb_computer;
   if (target != nullptr) {
-    request.target =
-        target->kind == NameObject::Kind::kService ? protocol::spn(target->service) : std::string();
+    // A target that is no service is the caller's own text ("service/host:port", "server").
+    request.target = target->kind == NameObject::Kind::kService
+                         ? protocol::spn(target->service)
+                         : protocol::display(target->account, protocol::DisplayForm::kUserAtDomain);
     context.target = std::make_unique<NameObject>(*target);
   }
   if (request.datagram && !context.setup->policy().allow_datagram) {

@@ -148,34 +148,84 @@ constexpr std::uint32_t kKnownAcceptOptions =
     GSS_NTLM_ACCEPT_MISSING_BINDINGS | GSS_NTLM_ACCEPT_ANY_BINDINGS | GSS_NTLM_ACCEPT_REQUIRE_SIGN |
     GSS_NTLM_ACCEPT_REQUIRE_SEAL | GSS_NTLM_ACCEPT_NO_ANONYMOUS;
 
-Status set_option(ContextObject& context, const gss_OID_desc* option, ByteView value) {
-  Reader reader(value);
-  const std::uint32_t number = reader.u32();
-  const bool sound = reader.ok() && reader.at_end();
-  if (is_oid(option,
-             {GSS_NTLM_SET_ACCEPT_OPTIONS_OID_STRING, GSS_NTLM_SET_ACCEPT_OPTIONS_OID_LENGTH})) {
-    if (!sound || (number & ~kKnownAcceptOptions) != 0 || context.complete || context.failed() ||
-        context.locally_initiated()) {
-      return Error{Errc::kBadArgument, "accept options"};
-    }
-    context.accept_options = accept_options(number);
-    return {};
+Status set_accept_options(ContextObject& context, std::uint32_t bits) {
+  if ((bits & ~kKnownAcceptOptions) != 0 || context.complete || context.failed() ||
+      context.locally_initiated()) {
+    return Error{Errc::kBadArgument, "accept options"};
   }
-  if (is_oid(option, {GSS_NTLMSSP_RESET_CRYPTO_OID_STRING, GSS_NTLMSSP_RESET_CRYPTO_OID_LENGTH})) {
-    if (!sound || number > 1) {
-      return Error{Errc::kBadArgument, "reset crypto"};
-    }
-    TRY(protocol::Session * session, usable_session(context));
-    session->reset_rc4(number == 1);
-    return {};
+  context.accept_options = accept_options(bits);
+  return {};
+}
+
+Status set_init_options(ContextObject& context, std::uint32_t bits) {
+  auto* initiator = std::get_if<Initiator>(&context.machine);
+  if ((bits & ~GSS_NTLM_INIT_UNVERIFIED_TARGET) != 0 || initiator == nullptr || context.complete ||
+      context.failed()) {
+    return Error{Errc::kBadArgument, "initiator options"};
   }
-  if (is_oid(option, {GSS_NTLMSSP_SET_SEQ_NUM_OID_STRING, GSS_NTLMSSP_SET_SEQ_NUM_OID_LENGTH})) {
-    if (!sound) {
-      return Error{Errc::kBadArgument, "sequence number"};
+  if (bits != 0) {
+    initiator->distrust_target();
+  }
+  return {};
+}
+
+Status set_session_options(ContextObject& context, std::uint32_t bits) {
+  if ((bits & ~(GSS_NTLM_SESSION_RESET | GSS_NTLM_SESSION_LEGACY_SEAL)) != 0) {
+    return Error{Errc::kBadArgument, "session options"};
+  }
+  TRY(protocol::Session * session, usable_session(context));
+  if ((bits & GSS_NTLM_SESSION_LEGACY_SEAL) != 0) {
+    const protocol::Policy& policy = context.setup->policy();
+    if (!(context.locally_initiated() ? policy.initiate_v1 : policy.accept_v1)) {
+      return Error{Errc::kVersionRefused, "legacy sealing"};
     }
-    TRY(protocol::Session * session, usable_session(context));
-    TRY_VOID(session->set_sequence(number));
-    return {};
+    TRY_VOID(session->allow_unagreed_sealing());
+  }
+  if ((bits & GSS_NTLM_SESSION_RESET) != 0) {
+    session->restart();
+  }
+  return {};
+}
+
+Status reset_crypto(ContextObject& context, std::uint32_t receiving) {
+  if (receiving > 1) {
+    return Error{Errc::kBadArgument, "reset crypto"};
+  }
+  TRY(protocol::Session * session, usable_session(context));
+  session->reset_rc4(receiving == 1);
+  return {};
+}
+
+Status set_sequence(ContextObject& context, std::uint32_t number) {
+  TRY(protocol::Session * session, usable_session(context));
+  TRY_VOID(session->set_sequence(number));
+  return {};
+}
+
+// Each option takes one 32-bit number, little-endian.
+struct Option {
+  std::string_view oid;
+  Status (*set)(ContextObject&, std::uint32_t);
+};
+constexpr Option kOptions[] = {
+    {{GSS_NTLM_SET_ACCEPT_OPTIONS_OID_STRING, GSS_NTLM_SET_ACCEPT_OPTIONS_OID_LENGTH},
+     set_accept_options},
+    {{GSS_NTLM_SET_INIT_OPTIONS_OID_STRING, GSS_NTLM_SET_INIT_OPTIONS_OID_LENGTH},
+     set_init_options},
+    {{GSS_NTLM_SET_SESSION_OPTIONS_OID_STRING, GSS_NTLM_SET_SESSION_OPTIONS_OID_LENGTH},
+     set_session_options},
+    {{GSS_NTLMSSP_RESET_CRYPTO_OID_STRING, GSS_NTLMSSP_RESET_CRYPTO_OID_LENGTH}, reset_crypto},
+    {{GSS_NTLMSSP_SET_SEQ_NUM_OID_STRING, GSS_NTLMSSP_SET_SEQ_NUM_OID_LENGTH}, set_sequence},
+};
+
+Status set_option(ContextObject& context, const gss_OID_desc* wanted, ByteView value) {
+  for (const Option& option : kOptions) {
+    if (is_oid(wanted, option.oid)) {
+      Reader reader(value);
+      const std::uint32_t number = reader.u32();
+      return reader.ok() && reader.at_end() ? option.set(context, number)
+                                            : Status(Error{Errc::kBadArgument, "option value"});
+    }
   }
   return unavailable();
 }
@@ -272,6 +322,22 @@ OM_uint32 gss_set_sec_context_option(OM_uint32* minor_status, gss_ctx_id_t* cont
     return context != nullptr ? set_option(*context, desired_object, bytes_of(value))
                               : with_major(GSS_S_NO_CONTEXT, Errc::kBadArgument);
   });
+}
+
+OM_uint32 gssspi_mech_invoke(OM_uint32* minor_status, const gss_OID /*desired_mech*/,
+                             const gss_OID desired_object, gss_buffer_t value) noexcept {
+  clear(minor_status);
+  const bool known = is_oid(desired_object, {GSS_NTLM_INVOKE_LAST_MINOR_OID_STRING,
+                                             GSS_NTLM_INVOKE_LAST_MINOR_OID_LENGTH});
+  if (!known) {
+    return GSS_S_UNAVAILABLE;
+  }
+  if (value == GSS_C_NO_BUFFER || value->value == nullptr || value->length < sizeof last_failure) {
+    return GSS_S_CALL_INACCESSIBLE_WRITE;
+  }
+  std::memcpy(value->value, &last_failure, sizeof last_failure);
+  last_failure = 0;
+  return GSS_S_COMPLETE;
 }
 
 }  // extern "C"

@@ -59,6 +59,8 @@ class Initiator {
   const Established* established() const { return std::get_if<Established>(&state_); }
   bool failed() const { return std::holds_alternative<Failed>(state_); }
   const InitiatorRequest& request() const { return request_; }
+  // Between the legs: whoever named the target is not to be believed.
+  void distrust_target() { request_.untrusted_target = true; }
   const std::shared_ptr<const Responder>& responder() const { return responder_; }
 
   // Complete contexts, and half-made ones whose responder is found again by the importer (P17).

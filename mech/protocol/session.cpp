@@ -190,6 +190,11 @@ Result<Session::Half*> Session::start(Way way) {
   return &half;
 }
 
+void Session::restart() {
+  sending_.reset();
+  receiving_.reset();
+}
+
 void Session::reset_rc4(bool receiving) {
   const std::unique_ptr<Half>& half = place(receiving ? Way::kReceiving : Way::kSending);
   if (half != nullptr) {

@@ -68,6 +68,10 @@ class Session {
   // was agreed, or for an anonymous context, which has no key.
   Result<void> allow_unagreed_sealing();
 
+  // Both directions begin anew, keystream and number, as the context was when it was established
+  // (SSPI's RESET_NEW). The caller answers for the keystream's second use.
+  void restart();
+
   // SPNEGO resets RC4, not the sequence number, after the mechListMIC ([MS-SPNG] 3.3.5.1).
   void reset_rc4(bool receiving);
   // Connectionless contexts only (kBadArgument on others): the number of the next message in either

@@ -29,6 +29,9 @@ class DatabaseEdit {
   // The accounts before the change; null when there is no file yet.
   const DatabaseFile* before() const { return before_.get(); }
   bool has(const protocol::AccountName& name) const;  // after what was put and removed so far
+  bool changes(const protocol::AccountName& name) const {
+    return changes_.contains(database_key(name));
+  }
   // kBadName: a key over 511 bytes. kInternal: attributes over 64 KiB.
   Result<void> put(const StoredAccount& account);
   void remove(const protocol::AccountName& name);

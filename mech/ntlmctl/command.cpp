@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+#include "ntlmctl/command.h"
+
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+
+namespace ntlm::ntlmctl {
+
+int complain(Status status, const std::string& sentence) {
+  fmt::print(stderr, "ntlmctl: {}\n", sentence);
+  return status;
+}
+
+tl::expected<Config, std::string> load_config(const std::string& file) {
+  constexpr const char* kDefault = "/etc/gss/ntlm.conf";
+  const char* named = ::secure_getenv("GSS_NTLM_CONF");
+  if (!file.empty() || named != nullptr) {
+    return Config::load(file.empty() ? named : file);
+  }
+  if (::access(kDefault, F_OK) != 0 && errno == ENOENT) {
+    return Config();
+  }
+  return Config::load(kDefault);
+}
+
+}  // namespace ntlm::ntlmctl

@@ -10,15 +10,11 @@ namespace {
 
 constexpr char32_t kIllFormed = 0xffffffff;
 
-// Takes the next code point off `text`. Ill-formed UTF-8 gives kIllFormed and takes one byte, so
-// that a caller who goes on nevertheless comes to an end.
-char32_t take_code_point(std::string_view& text) {
+// A sequence of two to four bytes. Ill-formed UTF-8 gives kIllFormed and takes one byte, so that a
+// caller who goes on nevertheless comes to an end.
+char32_t take_sequence(std::string_view& text) {
   const auto byte = [&text](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
   const std::uint8_t lead = byte(0);
-  if (lead < 0x80) {
-    text.remove_prefix(1);
-    return lead;
-  }
   const std::size_t size = lead < 0xc2   ? 0
                            : lead < 0xe0 ? 2
                            : lead < 0xf0 ? 3
@@ -36,7 +32,17 @@ char32_t take_code_point(std::string_view& text) {
   return sound ? value : kIllFormed;
 }
 
-void append_utf8(std::string& out, char32_t value) {
+// Takes the next code point off `text`, which is not empty. Names are ASCII mostly: no call then.
+inline char32_t take_code_point(std::string_view& text) {
+  const auto lead = static_cast<std::uint8_t>(text.front());
+  if (lead >= 0x80) {
+    return take_sequence(text);
+  }
+  text.remove_prefix(1);
+  return lead;
+}
+
+inline void append_utf8(std::string& out, char32_t value) {
   const auto append = [&out](char32_t byte) { out.push_back(static_cast<char>(byte)); };
   if (value < 0x80) {
     append(value);
@@ -92,7 +98,12 @@ constexpr UpperRun kUpperRuns[] = {
 #include "base/upper_table.inc"
 };
 
+char32_t upper_ascii(char32_t value) { return value >= 'a' && value <= 'z' ? value - 0x20 : value; }
+
 char32_t upper_code_point(char32_t value) {
+  if (value < 0x80) {
+    return upper_ascii(value);
+  }
   return value < 0x10000 ? upper(static_cast<char16_t>(value)) : value;
 }
 
@@ -155,7 +166,7 @@ bool valid_utf16le(ByteView bytes) noexcept {
 
 char16_t upper(char16_t unit) noexcept {
   if (unit < 0x80) {
-    return unit >= u'a' && unit <= u'z' ? static_cast<char16_t>(unit - 0x20) : unit;
+    return static_cast<char16_t>(upper_ascii(unit));
   }
   const auto* run = std::lower_bound(std::begin(kUpperRuns), std::end(kUpperRuns), unit,
                                      [](const UpperRun& r, char16_t u) { return r.last < u; });

@@ -45,8 +45,8 @@ struct AuditSettings {
   static AuditSettings from(const Config& config);
 };
 
-// Writes the record. Failed attempts of one process beyond failures_per_second, and records that no sink
-// took, are counted, and the count is reported in the next record (P13). Thread-safe; holds no
+// Writes the record. Failed attempts of one process beyond failures_per_second, and records that no
+// sink took, are counted, and the count is reported in the next record (P13). Thread-safe; holds no
 // lock, so that a fork harms nothing; never blocks on a full log socket. Keeps one datagram socket
 // (close-on-exec) that is looked at before each use, for the number may be another's after a daemon
 // has closed all descriptors. Does not touch the process's own syslog(3) connection. The file is

@@ -230,6 +230,14 @@ TEST_F(AuditTest, TenFailuresASecondAndTheRestIsCounted) {
   EXPECT_EQ(received()["result"], "failure");
 }
 
+TEST_F(AuditTest, ZeroPerSecondHoldsNothingBack) {
+  settings_.failures_per_second = 0;
+  for (int i = 0; i < 25; ++i) {
+    audit(settings_, AuditEvent());
+    ASSERT_FALSE(received().contains("unreported"));
+  }
+}
+
 TEST_F(AuditTest, FullLogSocketNeitherBlocksNorIsForgotten) {
   const auto start = std::chrono::steady_clock::now();
   constexpr int kRecords = 5000;
@@ -399,11 +407,12 @@ TEST(AuditSettingsTest, ComeFromTheConfiguration) {
   EXPECT_EQ(AuditSettings::from(Config()).json_path, "");
   EXPECT_EQ(AuditSettings::from(Config()).syslog_path, "/dev/log");
   test::TemporaryDirectory directory;
-  const auto config =
-      Config::load(directory.write("c", "[audit]\nsyslog = no\njson = /var/log/a.jsonl\n"));
+  const auto config = Config::load(directory.write(
+      "c", "[audit]\nsyslog = no\njson = /var/log/a.jsonl\nfailures_per_second = 7\n"));
   ASSERT_TRUE(config) << config.error();
   EXPECT_FALSE(AuditSettings::from(*config).syslog);
   EXPECT_EQ(AuditSettings::from(*config).json_path, "/var/log/a.jsonl");
+  EXPECT_EQ(AuditSettings::from(*config).failures_per_second, 7u);
 }
 
 }  // namespace

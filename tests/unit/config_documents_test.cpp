@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
@@ -109,30 +110,34 @@ TEST(ConfigPage, HasEveryKeyInTheTablesOrder) {
 
 TEST(ConfigPage, TellsEveryDefaultAndChoice) {
   const auto items = items_of_the_page();
-  for (std::size_t i = 0; i < items.size() && i < Config::keys().size(); ++i) {
-    const ConfigKey& key = Config::keys()[i];
+  for (const ConfigKey& key : Config::keys()) {
+    const auto item = std::find_if(items.begin(), items.end(), [&](const Item& i) {
+      return i.section == key.section && i.name == key.name;
+    });
+    if (item == items.end()) {
+      ADD_FAILURE() << key.name << " is not there";
+      continue;
+    }
     std::string normal = replaced(default_of(key), "\\", "\\e");
     normal = replaced(normal, "\"", "\\(dq");
     const bool sentence =
-        items[i].text.find("The default is\n.Cm " + normal + " .") != std::string::npos;
-    const bool clause =
-        items[i].text.find("The default,\n.Cm " + normal + " ,") != std::string::npos;
+        item->text.find("The default is\n.Cm " + normal + " .") != std::string::npos;
+    const bool clause = item->text.find("The default,\n.Cm " + normal + " ,") != std::string::npos;
     EXPECT_TRUE(sentence || clause) << key.name;
     if (key.kind == Kind::kChoice) {
       const std::string choices = replaced(replaced(key.choices, "\\", "\\e"), "|", " | ");
-      EXPECT_TRUE(
-          items[i].text.starts_with(".It Ic " + items[i].name + " No = Cm " + choices + "\n"))
+      EXPECT_TRUE(item->text.starts_with(".It Ic " + item->name + " No = Cm " + choices + "\n"))
           << key.name;
     } else if (key.kind == Kind::kFlag) {
-      EXPECT_TRUE(items[i].text.starts_with(".It Ic " + items[i].name + " No = Cm yes | no\n"))
+      EXPECT_TRUE(item->text.starts_with(".It Ic " + item->name + " No = Cm yes | no\n"))
           << key.name;
     } else if (key.kind == Kind::kNumber) {
       const std::string range = replaced(key.choices, "..", " to ");
-      EXPECT_NE(replaced(items[i].text, "\n", " ").find(range), std::string::npos) << key.name;
+      EXPECT_NE(replaced(item->text, "\n", " ").find(range), std::string::npos) << key.name;
     } else if (key.kind == Kind::kWords) {
       std::istringstream words(replaced(key.choices, "|", " "));
       for (std::string word; words >> word;) {
-        EXPECT_NE(items[i].text.find(".Dv " + word + " "), std::string::npos) << word;
+        EXPECT_NE(item->text.find(".Dv " + word + " "), std::string::npos) << word;
       }
     }
   }

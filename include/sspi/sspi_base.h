@@ -17,14 +17,18 @@
 #endif
 
 #ifdef __cplusplus
-#define SSPI_COMPAT_EXTERN_C_BEGIN extern "C" {
-#define SSPI_COMPAT_EXTERN_C_END }
+#define SSPI_COMPAT_EXTERN_C_BEGIN \
+  extern "C" {                     \
+  _Pragma("GCC visibility push(default)")
+#define SSPI_COMPAT_EXTERN_C_END \
+  _Pragma("GCC visibility pop")  \
+  }
 #define SSPI_COMPAT_CAST(type, value) static_cast<type>(value)
 #define SSPI_COMPAT_POINTER(type, value) reinterpret_cast<type>(value)
 #define SSPI_COMPAT_ASSERT(condition) static_assert(condition, #condition)
 #else
-#define SSPI_COMPAT_EXTERN_C_BEGIN
-#define SSPI_COMPAT_EXTERN_C_END
+#define SSPI_COMPAT_EXTERN_C_BEGIN _Pragma("GCC visibility push(default)")
+#define SSPI_COMPAT_EXTERN_C_END _Pragma("GCC visibility pop")
 #define SSPI_COMPAT_CAST(type, value) ((type)(value))
 #define SSPI_COMPAT_POINTER(type, value) ((type)(value))
 #define SSPI_COMPAT_ASSERT(condition) _Static_assert(condition, #condition)

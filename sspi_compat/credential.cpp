@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: MIT
+#include "sspi_compat/credential.h"
+
+#include <gssapi/gssapi_krb5.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include <array>
+#include <sstream>
+
+#include "gssapi_ntlm.h"
+#include "sspi_compat/settings.h"
+
+namespace sspi {
+namespace {
+
+// A set of mechanisms that lives for a call.
+class OidSet {
+ public:
+  void add(gss_OID oid) { members_[set_.count++] = *oid; }
+  gss_OID_set get() { return &set_; }
+  bool empty() const { return set_.count == 0; }
+
+ private:
+  std::array<gss_OID_desc, 3> members_{};
+  gss_OID_set_desc set_{0, members_.data()};
+};
+
+// 1.2.752.43.13.29: no signing and sealing unless they are asked for, as SSPI has it.
+void ask_for_nothing_unasked(gss_cred_id_t credential) {
+  gss_OID_desc option{6, const_cast<char*>("\x2a\x85\x70\x2b\x0d\x1d")};
+  gss_buffer_desc empty = GSS_C_EMPTY_BUFFER;
+  OM_uint32 minor = 0;
+  gss_set_cred_option(&minor, &credential, &option,
+                      &empty);  // a mechanism that lacks it needs none
+}
+
+// Who runs this process: an identity with a password and no user means them, as on Windows.
+std::string process_user() {
+  std::array<char, 4096> buffer{};
+  passwd entry{};
+  passwd* found = nullptr;
+  return getpwuid_r(geteuid(), &entry, buffer.data(), buffer.size(), &found) == 0 &&
+                 found != nullptr
+             ? entry.pw_name
+             : "";
+}
+
+SECURITY_STATUS import_name(const std::string& text, gss_OID type, Name& name) {
+  gss_buffer_desc buffer = input_buffer(text);
+  gss_name_t imported = GSS_C_NO_NAME;
+  OM_uint32 minor = 0;
+  const OM_uint32 major = gss_import_name(&minor, &buffer, type, &imported);
+  name.reset(imported);
+  return major == GSS_S_COMPLETE ? SEC_E_OK : status_of(Call::kAcquire, major, minor, GSS_C_NO_OID);
+}
+
+}  // namespace
+
+void ReleaseCredential::operator()(gss_cred_id_t credential) const noexcept {
+  OM_uint32 minor = 0;
+  gss_release_cred(&minor, &credential);
+}
+
+Credential::Credential(const Package& package, ULONG use, Identity identity, std::string principal)
+    : package_(package),
+      use_(use),
+      identity_(std::move(identity)),
+      principal_(std::move(principal)),
+      initial_mechanism_(package.mechanism()) {}
+
+SECURITY_STATUS Credential::open() {
+  SECURITY_STATUS status = choose_mechanisms();
+  if (status == SEC_E_OK && inbound()) {
+    status = acquire_acceptor();
+  }
+  if (status == SEC_E_OK && outbound()) {
+    const SECURITY_STATUS now = acquire_initiator();
+    status = now == SEC_E_INSUFFICIENT_MEMORY || now == SEC_E_SECPKG_NOT_FOUND ? now : SEC_E_OK;
+  }
+  return status;
+}
+
+// The identity's package list for Negotiate: names that may be used, "!name" for those that may
+// not.
+SECURITY_STATUS Credential::choose_mechanisms() {
+  if (&package_ != &kNegotiate) {
+    return SEC_E_OK;
+  }
+  bool krb5_named = false;
+  bool ntlm_named = false;
+  std::istringstream list(identity_.package_list);
+  for (std::string word; std::getline(list, word, ',');) {
+    const bool excluded = !word.empty() && word.front() == '!';
+    const std::string name = excluded ? word.substr(1) : word;
+    bool& allowed = equal_ignoring_case(name, "kerberos") ? krb5_allowed_ : ntlm_allowed_;
+    bool& named = equal_ignoring_case(name, "kerberos") ? krb5_named : ntlm_named;
+    if (!equal_ignoring_case(name, "kerberos") && !equal_ignoring_case(name, "ntlm")) {
+      continue;  // a package that is not here can be neither used nor excluded
+    }
+    (excluded ? allowed : named) = !excluded;
+  }
+  if (krb5_named || ntlm_named) {
+    krb5_allowed_ = krb5_allowed_ && krb5_named;
+    ntlm_allowed_ = ntlm_allowed_ && ntlm_named;
+  }
+  // Only NTLM named: without the SPNEGO wrapping, as on Windows; or because ntlm.conf says so.
+  const bool only_ntlm_named = ntlm_named && !krb5_named && ntlm_allowed_;
+  if (only_ntlm_named ||
+      (ntlm_allowed_ && settings().negotiate_form == Settings::NegotiateForm::kRaw)) {
+    initial_mechanism_ = ntlm_oid();
+  }
+  return SEC_E_OK;
+}
+
+SECURITY_STATUS Credential::restrict(gss_cred_id_t credential) const {
+  if (krb5_allowed_ && ntlm_allowed_) {
+    return SEC_E_OK;
+  }
+  OidSet set;
+  if (krb5_allowed_) {
+    set.add(krb5_oid());
+  }
+  if (ntlm_allowed_) {
+    set.add(ntlm_oid());
+  }
+  if (set.empty()) {
+    return failure(SEC_E_NO_CREDENTIALS, "the identity's package list leaves no package");
+  }
+  OM_uint32 minor = 0;
+  const OM_uint32 major = gss_set_neg_mechs(&minor, credential, set.get());
+  return major == GSS_S_COMPLETE ? SEC_E_OK : status_of(Call::kAcquire, major, minor, spnego_oid());
+}
+
+SECURITY_STATUS Credential::acquire_acceptor() {
+  OidSet mechanisms;
+  mechanisms.add(package_.mechanism());
+  if (&package_ == &kNegotiate) {
+    mechanisms.add(ntlm_oid());  // raw NTLMSSP tokens
+  }
+  Name name;
+  if (&package_ == &kKerberos && !principal_.empty()) {
+    const bool is_service = principal_.find('/') != std::string::npos;
+    gss_OID type =
+        is_service ? const_cast<gss_OID>(GSS_KRB5_NT_PRINCIPAL_NAME) : GSS_C_NT_HOSTBASED_SERVICE;
+    if (const SECURITY_STATUS status = import_name(principal_, type, name); status != SEC_E_OK) {
+      return status;
+    }
+  }
+  gss_cred_id_t acquired = GSS_C_NO_CREDENTIAL;
+  OM_uint32 minor = 0;
+  const OM_uint32 major = gss_acquire_cred(&minor, name.get(), GSS_C_INDEFINITE, mechanisms.get(),
+                                           GSS_C_ACCEPT, &acquired, nullptr, nullptr);
+  acceptor_.reset(acquired);
+  return major == GSS_S_COMPLETE ? SEC_E_OK
+                                 : status_of(Call::kAcquire, major, minor, package_.mechanism());
+}
+
+SECURITY_STATUS Credential::acquire_by_name(const std::string& text, gss_OID type,
+                                            gss_cred_usage_t usage, GssCredential& result) {
+  Name name;
+  if (type != GSS_C_NO_OID) {
+    if (const SECURITY_STATUS status = import_name(text, type, name); status != SEC_E_OK) {
+      return status;
+    }
+  }
+  std::array<gss_key_value_element_desc, 2> elements{};
+  gss_key_value_set_desc store{0, elements.data()};
+  const bool with_password =
+      identity_.password.has_value() && usage == GSS_C_INITIATE && type != GSS_C_NT_ANONYMOUS;
+  if (with_password) {
+    elements[store.count++] = {GSS_NTLM_CS_PASSWORD, identity_.password->expose().c_str()};
+    if (identity_.domain && !identity_.domain->empty()) {
+      elements[store.count++] = {GSS_NTLMSSP_CS_DOMAIN, identity_.domain->c_str()};
+    }
+  }
+  OidSet mechanisms;
+  mechanisms.add(initial_mechanism_);
+  gss_cred_id_t acquired = GSS_C_NO_CREDENTIAL;
+  OM_uint32 minor = 0;
+  const OM_uint32 major = gss_acquire_cred_from(
+      &minor, name.get(), GSS_C_INDEFINITE, mechanisms.get(), usage,
+      with_password ? &store : GSS_C_NO_CRED_STORE, &acquired, nullptr, nullptr);
+  result.reset(acquired);
+  if (major != GSS_S_COMPLETE) {
+    return status_of(Call::kAcquire, major, minor, initial_mechanism_);
+  }
+  ask_for_nothing_unasked(acquired);
+  SECURITY_STATUS status = SEC_E_OK;
+  if (is_spnego(initial_mechanism_)) {
+    status = restrict(acquired);
+  }
+  if (status != SEC_E_OK) {
+    result.reset();
+  }
+  return status;
+}
+
+// The account in the form that the mechanisms read: Kerberos knows user@REALM only.
+SECURITY_STATUS Credential::acquire_initiator() {
+  const bool has_domain = identity_.domain && !identity_.domain->empty();
+  std::string user = identity_.user.value_or("");
+  if (user.empty() && identity_.password) {
+    user = process_user();
+  }
+  if (user.empty()) {
+    return acquire_by_name("", GSS_C_NO_OID, GSS_C_INITIATE, initiator_);
+  }
+  std::string account = user;
+  if (has_domain) {
+    account = is_ntlm(initial_mechanism_) ? *identity_.domain + "\\" + user
+                                          : user + "@" + upper_ascii(*identity_.domain);
+  }
+  return acquire_by_name(account, GSS_C_NT_USER_NAME, GSS_C_INITIATE, initiator_);
+}
+
+SECURITY_STATUS Credential::initiator(gss_cred_id_t* credential) {
+  const std::lock_guard lock(mutex_);
+  if (initiator_ == nullptr) {
+    const SECURITY_STATUS status = acquire_initiator();
+    if (status != SEC_E_OK) {
+      return status == SEC_E_INSUFFICIENT_MEMORY ? status : SEC_E_NO_CREDENTIALS;
+    }
+  }
+  *credential = initiator_.get();
+  return SEC_E_OK;
+}
+
+SECURITY_STATUS Credential::anonymous(gss_cred_id_t* credential) {
+  const std::lock_guard lock(mutex_);
+  if (anonymous_ == nullptr) {
+    const SECURITY_STATUS status =
+        acquire_by_name("", GSS_C_NT_ANONYMOUS, GSS_C_INITIATE, anonymous_);
+    if (status != SEC_E_OK) {
+      return status;
+    }
+  }
+  *credential = anonymous_.get();
+  return SEC_E_OK;
+}
+
+std::string Credential::name() {
+  if (identity_.user && !identity_.user->empty() && outbound()) {
+    return account_of(identity_);
+  }
+  gss_cred_id_t credential = acceptor_.get();
+  if (outbound() && initiator(&credential) != SEC_E_OK && credential == GSS_C_NO_CREDENTIAL) {
+    return {};
+  }
+  gss_name_t found = GSS_C_NO_NAME;
+  OM_uint32 minor = 0;
+  if (gss_inquire_cred(&minor, credential, &found, nullptr, nullptr, nullptr) != GSS_S_COMPLETE) {
+    return {};
+  }
+  const Name name(found);
+  Buffer text;
+  return name != nullptr &&
+                 gss_display_name(&minor, name.get(), text.out(), nullptr) == GSS_S_COMPLETE
+             ? std::string(text.view())
+             : std::string();
+}
+
+Registry<std::shared_ptr<Credential>>& credential_handles() {
+  static auto& registry = *new Registry<std::shared_ptr<Credential>>(0x43524544);  // "CRED"
+  return registry;
+}
+
+std::shared_ptr<Credential> credential_of(const SecHandle* handle) {
+  const auto borrowed = credential_handles().find(handle);
+  return borrowed ? *borrowed : nullptr;
+}
+
+namespace {
+
+constexpr ULONG kKnownUses =
+    SECPKG_CRED_BOTH | SECPKG_CRED_AUTOLOGON_RESTRICTED | SECPKG_CRED_PROCESS_POLICY_ONLY;
+
+template <typename Char>
+SECURITY_STATUS acquire(const Char* principal, const Char* package_name, ULONG use,
+                        const void* identity_data, PCredHandle handle, PTimeStamp expiry) {
+  if (handle == nullptr) {
+    return failure(SEC_E_INVALID_PARAMETER, "phCredential is NULL");
+  }
+  const auto name = text_of(package_name);
+  const Package* package = package_name != nullptr && name ? find_package(*name) : nullptr;
+  if (package == nullptr) {
+    return SEC_E_SECPKG_NOT_FOUND;
+  }
+  if ((use & SECPKG_CRED_BOTH) == 0 || (use & ~kKnownUses) != 0) {
+    return failure(SEC_E_UNKNOWN_CREDENTIALS,
+                   "fCredentialUse is neither INBOUND, OUTBOUND nor BOTH");
+  }
+  if (!settings().error.empty()) {
+    return failure_with_text(SEC_E_INTERNAL_ERROR, settings().error);
+  }
+  auto principal_text = text_of(principal);
+  if (!principal_text) {
+    return failure(SEC_E_UNKNOWN_CREDENTIALS, "pszPrincipal is not valid text");
+  }
+  Identity identity;
+  if (identity_data != nullptr && (use & SECPKG_CRED_OUTBOUND) != 0) {
+    if (const SECURITY_STATUS status = read_identity(identity_data, identity); status != SEC_E_OK) {
+      return status;
+    }
+  }
+  auto credential =
+      std::make_shared<Credential>(*package, use, std::move(identity), std::move(*principal_text));
+  if (const SECURITY_STATUS status = credential->open(); status != SEC_E_OK) {
+    return status;
+  }
+  *handle =
+      credential_handles().open(std::make_unique<std::shared_ptr<Credential>>(std::move(credential)));
+  if (expiry != nullptr) {
+    *expiry = never();
+  }
+  return SEC_E_OK;
+}
+
+// A live handle to a function that these packages do not have.
+SECURITY_STATUS unsupported(PCredHandle handle) {
+  return credential_of(handle) != nullptr ? SEC_E_UNSUPPORTED_FUNCTION : SEC_E_INVALID_HANDLE;
+}
+
+template <typename Names, typename Char>
+SECURITY_STATUS query(PCredHandle handle, ULONG attribute, void* buffer, ULONG size) {
+  const auto credential = credential_of(handle);
+  if (credential == nullptr) {
+    return SEC_E_INVALID_HANDLE;
+  }
+  if (attribute != SECPKG_CRED_ATTR_NAMES) {
+    return SEC_E_UNSUPPORTED_FUNCTION;
+  }
+  if (buffer == nullptr) {
+    return SEC_E_INVALID_PARAMETER;
+  }
+  if (size < sizeof(Names)) {
+    return SEC_E_BUFFER_TOO_SMALL;
+  }
+  const std::string name = credential->name();
+  auto text = hand_out_text<Char>(name);
+  if (name.empty() || text == nullptr) {
+    return SEC_E_NO_CREDENTIALS;
+  }
+  static_cast<Names*>(buffer)->sUserName = text.release();
+  return SEC_E_OK;
+}
+
+}  // namespace
+}  // namespace sspi
+
+using namespace sspi;
+
+extern "C" {
+
+SECURITY_STATUS AcquireCredentialsHandleA(const SEC_CHAR* pszPrincipal, const SEC_CHAR* pszPackage,
+                                          ULONG fCredentialUse, void*, void* pAuthData,
+                                          SEC_GET_KEY_FN, void*, PCredHandle phCredential,
+                                          PTimeStamp ptsExpiry) {
+  return guard([&] {
+    return acquire(pszPrincipal, pszPackage, fCredentialUse, pAuthData, phCredential, ptsExpiry);
+  });
+}
+
+SECURITY_STATUS AcquireCredentialsHandleW(const SEC_WCHAR* pszPrincipal,
+                                          const SEC_WCHAR* pszPackage, ULONG fCredentialUse, void*,
+                                          void* pAuthData, SEC_GET_KEY_FN, void*,
+                                          PCredHandle phCredential, PTimeStamp ptsExpiry) {
+  return guard([&] {
+    return acquire(pszPrincipal, pszPackage, fCredentialUse, pAuthData, phCredential, ptsExpiry);
+  });
+}
+
+SECURITY_STATUS AddCredentialsA(PCredHandle hCredentials, const SEC_CHAR*, const SEC_CHAR*, ULONG,
+                                void*, SEC_GET_KEY_FN, void*, PTimeStamp) {
+  return guard([&] { return unsupported(hCredentials); });
+}
+
+SECURITY_STATUS AddCredentialsW(PCredHandle hCredentials, const SEC_WCHAR*, const SEC_WCHAR*, ULONG,
+                                void*, SEC_GET_KEY_FN, void*, PTimeStamp) {
+  return guard([&] { return unsupported(hCredentials); });
+}
+
+SECURITY_STATUS FreeCredentialsHandle(PCredHandle phCredential) {
+  return guard([&] { return credential_handles().close(phCredential) ? SEC_E_OK : SEC_E_INVALID_HANDLE; });
+}
+
+SECURITY_STATUS QueryCredentialsAttributesA(PCredHandle phCredential, ULONG ulAttribute,
+                                            void* pBuffer) {
+  return QueryCredentialsAttributesExA(phCredential, ulAttribute, pBuffer,
+                                       sizeof(SecPkgCredentials_NamesA));
+}
+
+SECURITY_STATUS QueryCredentialsAttributesW(PCredHandle phCredential, ULONG ulAttribute,
+                                            void* pBuffer) {
+  return QueryCredentialsAttributesExW(phCredential, ulAttribute, pBuffer,
+                                       sizeof(SecPkgCredentials_NamesW));
+}
+
+SECURITY_STATUS QueryCredentialsAttributesExA(PCredHandle phCredential, ULONG ulAttribute,
+                                              void* pBuffer, ULONG cbBuffer) {
+  return guard([&] {
+    return query<SecPkgCredentials_NamesA, SEC_CHAR>(phCredential, ulAttribute, pBuffer, cbBuffer);
+  });
+}
+
+SECURITY_STATUS QueryCredentialsAttributesExW(PCredHandle phCredential, ULONG ulAttribute,
+                                              void* pBuffer, ULONG cbBuffer) {
+  return guard([&] {
+    return query<SecPkgCredentials_NamesW, SEC_WCHAR>(phCredential, ulAttribute, pBuffer, cbBuffer);
+  });
+}
+
+SECURITY_STATUS SetCredentialsAttributesA(PCredHandle phCredential, ULONG, void*, ULONG) {
+  return guard([&] { return unsupported(phCredential); });
+}
+
+SECURITY_STATUS SetCredentialsAttributesW(PCredHandle phCredential, ULONG, void*, ULONG) {
+  return guard([&] { return unsupported(phCredential); });
+}
+
+}  // extern "C"

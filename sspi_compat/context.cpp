@@ -286,7 +286,7 @@ SECURITY_STATUS check_accepted(const Context& context, const Answer& answer,
       (context.required & ASC_REQ_ALLOW_NULL_SESSION) == 0) {
     return failure(SEC_E_LOGON_DENIED, "an anonymous client, without ASC_REQ_ALLOW_NULL_SESSION");
   }
-  if (!asc_granted(settings().require_flags, answer.flags)) {
+  if (!asc_granted(settings().require_flags & context.required, answer.flags)) {
     return failure(SEC_E_SECURITY_QOS_FAILED,
                    "a protection that [sspi] require_flags names was not agreed");
   }

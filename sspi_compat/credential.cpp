@@ -308,8 +308,8 @@ SECURITY_STATUS acquire(const Char* principal, const Char* package_name, ULONG u
   if (const SECURITY_STATUS status = credential->open(); status != SEC_E_OK) {
     return status;
   }
-  *handle =
-      credential_handles().open(std::make_unique<std::shared_ptr<Credential>>(std::move(credential)));
+  *handle = credential_handles().open(
+      std::make_unique<std::shared_ptr<Credential>>(std::move(credential)));
   if (expiry != nullptr) {
     *expiry = never();
   }
@@ -381,7 +381,8 @@ SECURITY_STATUS AddCredentialsW(PCredHandle hCredentials, const SEC_WCHAR*, cons
 }
 
 SECURITY_STATUS FreeCredentialsHandle(PCredHandle phCredential) {
-  return guard([&] { return credential_handles().close(phCredential) ? SEC_E_OK : SEC_E_INVALID_HANDLE; });
+  return guard(
+      [&] { return credential_handles().close(phCredential) ? SEC_E_OK : SEC_E_INVALID_HANDLE; });
 }
 
 SECURITY_STATUS QueryCredentialsAttributesA(PCredHandle phCredential, ULONG ulAttribute,

@@ -144,36 +144,22 @@ void set_acceptor_options(Context& context) {
 }
 
 void set_initiator_options(Context& context) {
-#ifdef GSS_NTLM_SET_INIT_OPTIONS_OID_STRING
   set_option(&context.gss,
              {GSS_NTLM_SET_INIT_OPTIONS_OID_STRING, GSS_NTLM_SET_INIT_OPTIONS_OID_LENGTH},
              GSS_NTLM_INIT_UNVERIFIED_TARGET);
-#else
-  static_cast<void>(context);
-#endif
 }
 
 bool reset_session(gss_ctx_id_t context) {
-#ifdef GSS_NTLM_SET_SESSION_OPTIONS_OID_STRING
   return set_option(
       &context, {GSS_NTLM_SET_SESSION_OPTIONS_OID_STRING, GSS_NTLM_SET_SESSION_OPTIONS_OID_LENGTH},
       GSS_NTLM_SESSION_RESET);
-#else
-  static_cast<void>(context);
-  return false;
-#endif
 }
 
 bool allow_legacy_sealing(Context& context) {
-#ifdef GSS_NTLM_SET_SESSION_OPTIONS_OID_STRING
   return set_option(
       &context.gss,
       {GSS_NTLM_SET_SESSION_OPTIONS_OID_STRING, GSS_NTLM_SET_SESSION_OPTIONS_OID_LENGTH},
       GSS_NTLM_SESSION_LEGACY_SEAL);
-#else
-  static_cast<void>(context);
-  return false;
-#endif
 }
 
 }  // namespace sspi

@@ -64,7 +64,7 @@ ULONG isc_returned(ULONG requested, OM_uint32 granted);
 ULONG asc_returned(ULONG requested, OM_uint32 granted);
 // Were all of these ASC_REQ_ flags granted?
 bool asc_granted(ULONG needed, OM_uint32 granted);
-// "INTEGRITY" -> ASC_REQ_INTEGRITY, for the setting require_flags; 0 when there is no such name.
+// "ASC_REQ_INTEGRITY" and kin, for the setting require_flags; 0 when there is no such name.
 ULONG asc_flag_named(std::string_view name);
 
 // ---- buffers ----

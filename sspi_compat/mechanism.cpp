@@ -104,15 +104,11 @@ const Package& package_of(gss_const_OID mechanism, const Package& asked) {
 }
 
 OM_uint32 take_last_ntlm_minor() {
-#ifdef GSS_NTLM_INVOKE_LAST_MINOR_OID_STRING
   gss_OID_desc question = oid(GSS_NTLM_INVOKE_LAST_MINOR_OID_STRING);
   OM_uint32 answer = 0;
   OM_uint32 minor = 0;
   gss_buffer_desc value{sizeof answer, &answer};
   return gssspi_mech_invoke(&minor, ntlm_oid(), &question, &value) == GSS_S_COMPLETE ? answer : 0;
-#else
-  return 0;
-#endif
 }
 
 }  // namespace sspi

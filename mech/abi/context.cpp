@@ -167,11 +167,13 @@ Result<void> begin_initiating(ContextObject& context, const CredentialObject* cr
   }
   context.setup = credential->setup;
   const bool only_asked = credential->no_ci_flags.load(std::memory_order_relaxed);
-  const bool wants_sign =
-      (flags & (GSS_C_INTEG_FLAG | GSS_C_REPLAY_FLAG | GSS_C_SEQUENCE_FLAG | GSS_C_CONF_FLAG)) != 0;
+  // Both are offered unasked, as Kerberos does; whoever asks for integrity alone gets that (SASL's maxssf=1). With
+  // NO_CI_FLAGS neither is, and a wish for replay or sequence detection is none for integrity (SASL's maxssf=0).
+  const bool wants_integrity = (flags & GSS_C_INTEG_FLAG) != 0;
+  const bool wants_seal = (flags & GSS_C_CONF_FLAG) != 0;
   protocol::InitiatorRequest request;
-  request.sign = wants_sign || !only_asked;
-  request.seal = (flags & GSS_C_CONF_FLAG) != 0 || !only_asked;
+  request.sign = wants_integrity || wants_seal || !only_asked;
+  request.seal = wants_seal || (!wants_integrity && !only_asked);
   request.identify = (flags & GSS_C_IDENTIFY_FLAG) != 0;
   request.anonymous = credential->responder->anonymous() || (flags & GSS_C_ANON_FLAG) != 0;
   request.datagram = (flags & GSS_C_DATAGRAM_FLAG) != 0;

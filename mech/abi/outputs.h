@@ -3,6 +3,7 @@
 // it. A null output drops it.
 #pragma once
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <initializer_list>
@@ -37,11 +38,15 @@ class OutputBuffer {
     }
     return buffer;
   }
+  // Text has a NUL behind its length, as MIT's has: cyrus-sasl for one reads on until it finds one.
   static Result<OutputBuffer> copy(std::string_view text) {
-    auto buffer = of_size(text.size());
-    if (buffer && !text.empty()) {
-      std::memcpy(buffer->value_, text.data(), text.size());
+    OutputBuffer buffer;
+    buffer.value_ = static_cast<std::uint8_t*>(std::calloc(text.size() + 1, 1));
+    if (buffer.value_ == nullptr) {
+      return fail(Errc::kNoMemory, "output");
     }
+    std::copy(text.begin(), text.end(), buffer.value_);
+    buffer.size_ = text.size();
     return buffer;
   }
 

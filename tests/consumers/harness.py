@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 BUILD = pathlib.Path(os.environ["NTLM_BUILD_DIR"])
@@ -72,6 +73,7 @@ def clean_environment(**more):
 def run(command, env=None, timeout=30, user=None, stdin=None, check=False):
     """Runs to the end, within bounds. The result has returncode, stdout and stderr as text."""
     result = subprocess.run([str(part) for part in command], env=env or clean_environment(), timeout=timeout, text=True,
+                            errors="backslashreplace",
                             input=stdin if stdin is not None else "", capture_output=True, user=user,
                             group=pwd.getpwnam(user).pw_gid if user else None,
                             extra_groups=[] if user else None, cwd="/")
@@ -142,13 +144,13 @@ def finish(name):
     print(f"{name}: {_checks} checks, {time.monotonic() - _started:.1f} s")
 
 
-def write(path, text, mode=0o644, owner=None):
+def write(path, text, mode=0o644, reader=None):
+    """A file of who runs the test; with a reader (a user's name), that user's group may read it and nobody else."""
     path = pathlib.Path(path)
     path.write_text(text)
-    os.chmod(path, mode)
-    if owner:
-        entry = pwd.getpwnam(owner)
-        os.chown(path, entry.pw_uid, entry.pw_gid)
+    os.chmod(path, 0o640 if reader else mode)
+    if reader:
+        os.chown(path, -1, pwd.getpwnam(reader).pw_gid)
     return path
 
 
@@ -170,6 +172,33 @@ def mech_conf(path, bridge=False):
 def ntlm_conf(path, programs="", sshd_form=False, more=""):
     bridge = f"[bridge]\n    programs = {programs}\n    sshd_form = {'yes' if sshd_form else 'no'}\n" if programs else ""
     return write(path, f"{more}\n{bridge}[audit]\n    syslog = no\n")
+
+
+class Relay:
+    """Passes connections on to a port of this host and keeps what it saw."""
+
+    def __init__(self, to):
+        self.seen = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.to = to
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            client, _ = self.listener.accept()
+            server = socket.create_connection(("127.0.0.1", self.to))
+            for one, other in ((client, server), (server, client)):
+                threading.Thread(target=self._pass, args=(one, other), daemon=True).start()
+
+    def _pass(self, one, other):
+        try:
+            while data := one.recv(65536):
+                self.seen.append(data)
+                other.sendall(data)
+            other.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
 
 
 class Kdc:

@@ -22,25 +22,27 @@ class Server:
 
     def __init__(self, parent, sample, display_form):
         self.dir = h.directory()
-        if OWNER:
-            shutil.chown(self.dir, OWNER)
         self.data = self.dir / "data"
+        for path in (self.data, self.dir / "socket"):
+            path.mkdir(exist_ok=True)
+            if OWNER:
+                shutil.chown(path, OWNER)
         self.port = h.free_port()
         self.log = self.dir / "log"
         env = h.clean_environment(
             GSS_MECH_CONFIG=parent.mech, KRB5_CONFIG=parent.krb5,
             GSS_NTLM_CONF=h.write(self.dir / "ntlm.conf",
                                   f"[ntlm]\n store = text:{self.dir}/accounts\n netbios_domain = EXAMPLE\n"
-                                  f" display_form = {display_form}\n[audit]\n syslog = no\n", 0o640, OWNER))
-        h.write(self.dir / "accounts", "EXAMPLE:bob:secret1\nEXAMPLE:alice:secret2\nOTHER:bob:secret3\n", 0o600, OWNER)
+                                  f" display_form = {display_form}\n[audit]\n syslog = no\n", reader=OWNER))
+        h.write(self.dir / "accounts", "EXAMPLE:bob:secret1\nEXAMPLE:alice:secret2\nOTHER:bob:secret3\n", reader=OWNER)
         h.run([INITDB, "-D", self.data, "-U", "admin", "-A", "trust", "--no-sync", "--no-locale", "-E", "UTF8"], env,
               user=OWNER, check=True)
-        self.process = h.start([POSTGRES, "-D", self.data, "-p", self.port, "-k", self.dir, "-c", "fsync=off",
+        self.process = h.start([POSTGRES, "-D", self.data, "-p", self.port, "-k", self.dir / "socket", "-c", "fsync=off",
                                 "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_permissions=0777",
                                 "-c", "shared_buffers=16MB", "-c", "max_connections=80"], env, self.log, user=OWNER)
-        socket = self.dir / f".s.PGSQL.{self.port}"
+        socket = self.dir / f"socket/.s.PGSQL.{self.port}"
         h.wait_for(lambda: socket.exists() and h.listening(self.port), "postgres", log=self.log)
-        h.run([PSQL, "-h", self.dir, "-p", self.port, "-U", "admin", "postgres", "-c", "create role bob login",
+        h.run([PSQL, "-h", self.dir / "socket", "-p", self.port, "-U", "admin", "postgres", "-c", "create role bob login",
                "-c", "create role alice login"], check=True)
         for name in (sample, "pg_ident.conf"):
             target = self.data / ("pg_ident.conf" if "ident" in name else "pg_hba.conf")

@@ -108,7 +108,9 @@ Result<Bytes> exported(const NameObject& name, std::uint16_t token_id) {
   write_big_endian(out, static_cast<std::uint32_t>(content.size()), 4);
   out.bytes(content);
   if (token_id == kCompositeExport) {
-    for (const auto& [attribute, value] : attributes_of(name)) {
+    const protocol::Attributes attributes = attributes_of(name);
+    out.u32(static_cast<std::uint32_t>(attributes.size()));
+    for (const auto& [attribute, value] : attributes) {
       write_text(out, attribute);
       write_text(out, value);
     }
@@ -136,7 +138,7 @@ Result<void> set_exported(NameObject& name, ByteView token, std::uint16_t token_
   }
   if (token_id == kCompositeExport) {
     auto attributes = std::make_shared<protocol::Attributes>();
-    while (reader.ok() && !reader.at_end()) {
+    for (std::uint32_t left = reader.u32(); left > 0 && reader.ok(); --left) {
       std::string attribute = read_text(reader);
       attributes->emplace_back(std::move(attribute), read_text(reader));
     }

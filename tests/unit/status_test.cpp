@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+// The table of status codes, walked by every Errc.
+#include "abi/status.h"
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace ntlm::test {
+namespace {
+
+const std::vector<Errc> kAll = {Errc::kDefectiveMessage,
+                                Errc::kUnexpectedMessage,
+                                Errc::kTargetInfoNotEchoed,
+                                Errc::kDefectiveExport,
+                                Errc::kDeadContext,
+                                Errc::kIncompleteContext,
+                                Errc::kFeatureMissing,
+                                Errc::kVersionRefused,
+                                Errc::kMicMissing,
+                                Errc::kAnonymousRefused,
+                                Errc::kTargetRefused,
+                                Errc::kBadBindings,
+                                Errc::kChallengeExpired,
+                                Errc::kFips,
+                                Errc::kLogonDenied,
+                                Errc::kAccountRestriction,
+                                Errc::kLogonHours,
+                                Errc::kWorkstation,
+                                Errc::kPasswordExpired,
+                                Errc::kAccountDisabled,
+                                Errc::kAccountExpired,
+                                Errc::kPasswordMustChange,
+                                Errc::kAccountLocked,
+                                Errc::kTrustAccount,
+                                Errc::kSmartcardRequired,
+                                Errc::kLogonType,
+                                Errc::kUnknownAccount,
+                                Errc::kNoAuthority,
+                                Errc::kAuthorityDown,
+                                Errc::kAuthorityAccess,
+                                Errc::kAuthorityTrust,
+                                Errc::kBadMic,
+                                Errc::kBadSignature,
+                                Errc::kOutOfSequence,
+                                Errc::kNotProtected,
+                                Errc::kSequenceExhausted,
+                                Errc::kConfiguration,
+                                Errc::kStore,
+                                Errc::kCrypto,
+                                Errc::kNoCredential,
+                                Errc::kBadArgument,
+                                Errc::kBadName,
+                                Errc::kNoMemory,
+                                Errc::kInternal};
+
+abi::Status status_of(Errc code) { return Error{code, "test"}; }
+
+TEST(StatusTable, EveryErrorIsAnErrorWithItsPublicMinorATextAndAWord) {
+  std::set<std::string> words;
+  for (const Errc code : kAll) {
+    const abi::Status status = status_of(code);
+    EXPECT_TRUE(GSS_ERROR(status.major));
+    EXPECT_EQ(GSS_SUPPLEMENTARY_INFO(status.major), 0U);
+    if (code == Errc::kNoMemory) {
+      EXPECT_EQ(status.minor, OM_uint32{ENOMEM});
+    } else if (code == Errc::kUnknownAccount) {
+      EXPECT_EQ(status.minor, GSS_NTLM_MINOR_LOGON_DENIED);
+    } else {
+      EXPECT_EQ(status.minor, GSS_NTLM_MINOR_BASE + static_cast<OM_uint32>(code));
+    }
+    EXPECT_GT(abi::minor_text(status.minor).size(), 10U);
+    EXPECT_TRUE(words.insert(abi::audit_reason(code)).second) << abi::audit_reason(code);
+  }
+}
+
+TEST(StatusTable, AnUnknownAccountLooksLikeAWrongPassword) {
+  const abi::Status wrong = status_of(Errc::kLogonDenied),
+                    unknown = status_of(Errc::kUnknownAccount);
+  EXPECT_EQ(wrong.major, unknown.major);
+  EXPECT_EQ(wrong.minor, unknown.minor);
+  EXPECT_STRNE(abi::audit_reason(Errc::kLogonDenied), abi::audit_reason(Errc::kUnknownAccount));
+}
+
+TEST(StatusTable, AnErrorThatTheTableLacksIsInternal) {
+  EXPECT_EQ(status_of(static_cast<Errc>(0x7f)).minor, GSS_NTLM_MINOR_INTERNAL);
+}
+
+}  // namespace
+}  // namespace ntlm::test

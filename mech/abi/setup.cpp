@@ -93,13 +93,18 @@ struct Snapshot {
   mutable std::atomic_flag reported;
   Snapshot* next_retired = nullptr;
 
+  // A fault is looked at again each time: its cause may be elsewhere (a directory, an included
+  // file, lack of memory).
   bool still_true() const {
-    if (FileIdentity::of(path) != file) {
+    if (setup == nullptr || FileIdentity::of(path) != file) {
       return false;
     }
     // winbindd may have come up since, and the domain's names must be those of CHALLENGE.
-    return setup == nullptr ||
-           (setup->acceptor->verifier->host_names() != nullptr) == verifier_had_names;
+    return (setup->acceptor->verifier->host_names() != nullptr) == verifier_had_names;
+  }
+  bool same_fault(const Snapshot& other) const {
+    return setup == nullptr && other.setup == nullptr && fault == other.fault &&
+           fault_text == other.fault_text;
   }
 };
 
@@ -275,6 +280,9 @@ const Snapshot& current_snapshot() {
       return *seen;
     }
     auto fresh = take_snapshot();
+    if (seen != nullptr && seen->same_fault(*fresh) && seen->reported.test()) {
+      fresh->reported.test_and_set();
+    }
     if (g_current.compare_exchange_strong(seen, fresh.get())) {
       if (seen != nullptr) {
         retire(seen);

@@ -126,6 +126,16 @@ struct Relation {
 };
 
 using Profile = std::unique_ptr<_profile_t, decltype(&profile_release)>;
+using ProfileString = std::unique_ptr<char, decltype(&profile_release_string)>;
+
+// Freed on every way out: lack of memory is an exception.
+struct ProfileIterator {
+  void* position = nullptr;
+  ProfileIterator() = default;
+  ProfileIterator(const ProfileIterator&) = delete;
+  ProfileIterator& operator=(const ProfileIterator&) = delete;
+  ~ProfileIterator() { profile_iterator_free(&position); }
+};
 
 std::string library_text(long code) {
   const char* text = krb5_get_error_message(nullptr, static_cast<krb5_error_code>(code));
@@ -137,21 +147,21 @@ std::string library_text(long code) {
 // What stands below a section (or at the top when it is empty), in order: (name, value).
 tl::expected<std::vector<Relation>, long> relations(profile_t profile, const std::string& section) {
   const std::array<const char*, 2> names{section.empty() ? nullptr : section.c_str(), nullptr};
-  void* iterator = nullptr;
+  ProfileIterator iterator;
   std::vector<Relation> out;
-  long code = profile_iterator_create(profile, names.data(), PROFILE_ITER_LIST_SECTION, &iterator);
+  long code =
+      profile_iterator_create(profile, names.data(), PROFILE_ITER_LIST_SECTION, &iterator.position);
   while (code == 0) {
-    char* name = nullptr;
-    char* value = nullptr;
-    code = profile_iterator(&iterator, &name, &value);
+    char* raw_name = nullptr;
+    char* raw_value = nullptr;
+    code = profile_iterator(&iterator.position, &raw_name, &raw_value);
+    const ProfileString name(raw_name, &profile_release_string);
+    const ProfileString value(raw_value, &profile_release_string);
     if (code != 0 || name == nullptr) {
       break;
     }
-    out.push_back({section, name, value == nullptr ? "" : value});
-    profile_release_string(name);
-    profile_release_string(value);
+    out.push_back({section, name.get(), value == nullptr ? "" : value.get()});
   }
-  profile_iterator_free(&iterator);
   if (code != 0) {
     return tl::unexpected<long>(code);
   }

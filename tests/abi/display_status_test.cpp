@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What an administrator reads after a failure, through the mechglue, which gives minor codes numbers of its own.
+// What an administrator reads after a failure, through the mechglue, which gives minor codes
+// numbers of its own.
 #include <gtest/gtest.h>
 
 #include <string>

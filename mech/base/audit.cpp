@@ -154,9 +154,9 @@ bool write_syslog(const std::string& path, bool success, const std::string& line
                                                        "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   const CivilTime now = civil(system_clock::now());
   std::array<char, 64> head{};
-  std::snprintf(head.data(), head.size(), "<%d>%s %2u %02d:%02d:%02d gss_ntlm[%ld]: ",
-                LOG_AUTHPRIV | (success ? LOG_INFO : LOG_WARNING), kMonths[now.month - 1], now.day,
-                now.hour, now.minute, now.second, static_cast<long>(::getpid()));
+  (void)std::snprintf(head.data(), head.size(), "<%d>%s %2u %02d:%02d:%02d gss_ntlm[%ld]: ",
+                      LOG_AUTHPRIV | (success ? LOG_INFO : LOG_WARNING), kMonths[now.month - 1],
+                      now.day, now.hour, now.minute, now.second, static_cast<long>(::getpid()));
   const std::string message = head.data() + line;
   const auto* to = static_cast<const sockaddr*>(static_cast<const void*>(&address));
   return ::sendto(socket, message.data(), message.size(), MSG_NOSIGNAL | MSG_DONTWAIT, to,
@@ -184,8 +184,8 @@ bool write_file(const std::string& path, const std::string& line) {
 std::string audit_line(const AuditEvent& event) {
   const CivilTime now = civil(system_clock::now());
   std::array<char, 64> text{};
-  std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", now.year,
-                now.month, now.day, now.hour, now.minute, now.second, now.millisecond);
+  (void)std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", now.year,
+                      now.month, now.day, now.hour, now.minute, now.second, now.millisecond);
   JsonLine line;
   line.word("time", text.data());
   line.word("event", event.event);
@@ -201,7 +201,7 @@ std::string audit_line(const AuditEvent& event) {
   line.text("detail", event.detail, kOurText, kOurText);
   line.word("version", event.version);
   if (event.flags != 0) {
-    std::snprintf(text.data(), text.size(), "0x%08" PRIx32, event.flags);
+    (void)std::snprintf(text.data(), text.size(), "0x%08" PRIx32, event.flags);
     line.word("flags", text.data());
   }
   line.word("mic", event.mic);

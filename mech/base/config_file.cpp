@@ -43,7 +43,7 @@ tl::expected<void, std::string> check_directory(const std::string& path, int dep
     if (!included_by_directory(name)) {
       continue;
     }
-    if (auto sound = check_file(path + "/" + name, depth); !sound) {
+    if (auto sound = check_file(entry->path().string(), depth); !sound) {
       return sound;
     }
   }

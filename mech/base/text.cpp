@@ -224,11 +224,11 @@ std::string escaped(std::string_view text, std::size_t limit) {
     }
     std::array<char, 16> escape{};
     if (value < 0x10000) {
-      std::snprintf(escape.data(), escape.size(), "\\u%04x", static_cast<unsigned>(value));
+      (void)std::snprintf(escape.data(), escape.size(), "\\u%04x", static_cast<unsigned>(value));
     } else {
-      std::snprintf(escape.data(), escape.size(), "\\u%04x\\u%04x",
-                    static_cast<unsigned>(0xd800 + ((value - 0x10000) >> 10)),
-                    static_cast<unsigned>(0xdc00 + (value & 0x3ff)));
+      (void)std::snprintf(escape.data(), escape.size(), "\\u%04x\\u%04x",
+                          static_cast<unsigned>(0xd800 + ((value - 0x10000) >> 10)),
+                          static_cast<unsigned>(0xdc00 + (value & 0x3ff)));
     }
     out += escape.data();
   }

@@ -30,7 +30,7 @@ Refusal refuse_errno(const std::string& path) {
 
 std::string octal(mode_t mode) {
   std::array<char, 8> text{};
-  std::snprintf(text.data(), text.size(), "%04o", static_cast<unsigned>(mode & 07777u));
+  (void)std::snprintf(text.data(), text.size(), "%04o", static_cast<unsigned>(mode & 07777u));
   return text.data();
 }
 

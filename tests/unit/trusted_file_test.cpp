@@ -52,7 +52,7 @@ TEST_F(TrustedFileTest, ModeDecides) {
               {0660, false, false}, {0620, false, false}, {0602, false, false},
               {0666, false, false}, {0601, false, true}};
   for (const auto& row : rows) {
-    const std::string path = directory_.write("file", "x", row.mode);
+    const std::string path = directory_.write("file" + std::to_string(row.mode), "x", row.mode);
     EXPECT_EQ(refusal(path, Trust::kSecret).empty(), row.secret) << std::oct << row.mode;
     EXPECT_EQ(refusal(path, Trust::kConfiguration).empty(), row.configuration)
         << std::oct << row.mode;

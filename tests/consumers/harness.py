@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 
-BUILD = pathlib.Path(os.environ["NTLM_BUILD_DIR"])
+BUILD = pathlib.Path(os.environ.get("NTLM_BUILD_DIR", "."))
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 CONF = SOURCE / "conf"
 MECH = BUILD / "mech.conf"
@@ -259,3 +259,19 @@ class Kdc:
 
     def login(self, name, password, ccache, *options):
         run([self.kinit, *options, "-c", ccache, name], clean_environment(**self.env), stdin=password + "\n", check=True)
+
+
+def relay(port):
+    """Standard input and output as a connection to a port of this host: ssh's ProxyCommand, whatever the host's name."""
+    with socket.create_connection(("127.0.0.1", int(port))) as connection:
+        def out():
+            while data := os.read(0, 65536):
+                connection.sendall(data)
+            connection.shutdown(socket.SHUT_WR)
+        threading.Thread(target=out, daemon=True).start()
+        while data := connection.recv(65536):
+            os.write(1, data)
+
+
+if __name__ == "__main__":
+    relay(sys.argv[2])

@@ -40,10 +40,9 @@ class Server:
         self.process = h.start([POSTGRES, "-D", self.data, "-p", self.port, "-k", self.dir / "socket", "-c", "fsync=off",
                                 "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_permissions=0777",
                                 "-c", "shared_buffers=16MB", "-c", "max_connections=80"], env, self.log, user=OWNER)
-        socket = self.dir / f"socket/.s.PGSQL.{self.port}"
-        h.wait_for(lambda: socket.exists() and h.listening(self.port), "postgres", log=self.log)
-        h.run([PSQL, "-h", self.dir / "socket", "-p", self.port, "-U", "admin", "postgres", "-c", "create role bob login",
-               "-c", "create role alice login"], check=True)
+        admin = [PSQL, "-h", self.dir / "socket", "-p", self.port, "-U", "admin", "postgres"]
+        h.wait_for(lambda: h.run([*admin, "-c", "select"]).returncode == 0, "postgres", log=self.log)
+        h.run([*admin, "-c", "create role bob login", "-c", "create role alice login"], check=True)
         for name in (sample, "pg_ident.conf"):
             target = self.data / ("pg_ident.conf" if "ident" in name else "pg_hba.conf")
             target.write_bytes((h.CONF / "postgresql" / name).read_bytes())

@@ -24,10 +24,12 @@ class OutputBuffer {
     if (size == 0) {
       return buffer;
     }
-    buffer.value_ = static_cast<std::uint8_t*>(std::malloc(size));
+    buffer.value_ = static_cast<std::uint8_t*>(std::malloc(size + 1));
     if (buffer.value_ == nullptr) {
       return fail(Errc::kNoMemory, "output");
     }
+    // cyrus-sasl reads names as C strings: behind what the length covers there is a NUL.
+    buffer.value_[size] = 0;
     buffer.size_ = size;
     return buffer;
   }

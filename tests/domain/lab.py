@@ -59,9 +59,9 @@ class Node:
         # sleep ignores SIGCHLD (kept over exec), so that daemons that end in this node are reaped.
         holder = subprocess.Popen(
             ["unshare", "--net", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc",
-             "sleep", "infinity"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-            preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+             sys.executable, "-c", "import os, signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN); "
+             "os.execvp('sleep', ['sleep', 'infinity'])"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
         children = pathlib.Path(f"/proc/{holder.pid}/task/{holder.pid}/children")
         until(lambda: children.read_text().split(), 5, f"the namespaces of {self.name}")
         self.pid = int(children.read_text().split()[0])
@@ -164,9 +164,9 @@ class Lab:
         self.dc.script(f"""
             samba-tool domain provision --realm={REALM} --domain={DOMAIN} --host-name=DC1 --host-ip={DC_IP} \
                 --adminpass='{PASSWORD}' --server-role=dc --dns-backend=SAMBA_INTERNAL \
-                --option='dns forwarder = 127.0.0.1' --option='ntlm auth = ntlmv2-only' \
-                --option='ldap server require strong auth = no' >/var/log/samba/provision 2>&1 \
+                --option='dns forwarder = 127.0.0.1' >/var/log/samba/provision 2>&1 \
                 || {{ cat /var/log/samba/provision; exit 1; }}
+            sed -i 's/^\\[global\\]$/&\\n\\tldap server require strong auth = no/' /etc/samba/smb.conf
             chgrp winbindd_priv /var/lib/samba/winbindd_privileged""")
         self.dc.run("/usr/bin/python3", HERE / "accounts.py", PASSWORD)
 

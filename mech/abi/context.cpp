@@ -167,8 +167,9 @@ Result<void> begin_initiating(ContextObject& context, const CredentialObject* cr
   }
   context.setup = credential->setup;
   const bool only_asked = credential->no_ci_flags.load(std::memory_order_relaxed);
-  // Both are offered unasked, as Kerberos does; whoever asks for integrity alone gets that (SASL's maxssf=1). With
-  // NO_CI_FLAGS neither is, and a wish for replay or sequence detection is none for integrity (SASL's maxssf=0).
+  // Both are offered unasked, as Kerberos does; whoever asks for integrity alone gets that (SASL's
+  // maxssf=1). With NO_CI_FLAGS neither is, and a wish for replay or sequence detection is none for
+  // integrity (SASL's maxssf=0).
   const bool wants_integrity = (flags & GSS_C_INTEG_FLAG) != 0;
   const bool wants_seal = (flags & GSS_C_CONF_FLAG) != 0;
   protocol::InitiatorRequest request;
@@ -234,7 +235,7 @@ Status accept_leg(const AcceptCall& call) {
     if (!was_dead) {
       record_attempt(*context, *acceptor, &step.error(), started);
     }
-    return step.error();
+    return outward(step.error());
   }
   TRY(OutputBuffer output, OutputBuffer::copy(ByteView(step->token)));
   std::unique_ptr<NameObject> source;

@@ -3,19 +3,19 @@
 // exchange to another one between its legs. abi/transfer.cpp wraps and authenticates the content,
 // which is
 //
-//   u8 role (0 acceptor, 1 initiator), u32 requested flags, u32 granted flags, u8 complete, u64 end
-//   (100 ns since 1601, 0 none), service, source and target names (u8 kind + 1 or 0, two texts), an
-//   initiator's secret (u8 0 none, 1 hash, 2 anonymous), then the machine (protocol/exported.cpp).
-//   A text is u16 length and UTF-8.
+//   u8 role (0 acceptor, 1 initiator), u32 requested flags, u32 granted flags, u8 complete,
+//   u64 end (100 ns since 1601, 0 none), service (u16 and text), source and target names (u8
+//   whether there is one, then abi/name.h), an initiator's secret (write_responder), then the
+//   machine (protocol/exported.cpp).
 //
 // The importer's own configuration and stores decide from then on.
 #include <array>
 
 #include "abi/boundary.h"
 #include "abi/context.h"
+#include "abi/credential.h"
 #include "abi/name.h"
 #include "abi/transfer.h"
-#include "store/open.h"
 
 namespace ntlm::abi {
 namespace {
@@ -24,87 +24,39 @@ constexpr std::uint64_t kTicksPerSecond = 10'000'000;
 constexpr std::uint32_t kLongestJourney = 36 * 3600;  // seconds, for a context without an end
 constexpr std::size_t kMaxContent = 1u << 20;
 
-enum class Secret : std::uint8_t { kNone, kHash, kAnonymous };
-
-void put(Writer& writer, const std::string& text) {
-  writer.u16(static_cast<std::uint16_t>(text.size()));
-  for (const char c : text) {
-    writer.u8(static_cast<std::uint8_t>(c));
+// A name that may not be there.
+void write_optional(Writer& writer, const std::unique_ptr<NameObject>& name) {
+  writer.u8(name == nullptr ? 0 : 1);
+  if (name != nullptr) {
+    write_name(writer, *name);
   }
 }
 
-std::string get_text(Reader& reader) {
-  const ByteView bytes = reader.take(reader.u16());
-  return {bytes.begin(), bytes.end()};
-}
-
-void put(Writer& writer, const std::unique_ptr<NameObject>& name) {
-  if (name == nullptr) {
-    writer.u8(0);
-    return;
-  }
-  writer.u8(static_cast<std::uint8_t>(static_cast<std::uint8_t>(name->kind) + 1));
-  const bool service = name->kind == NameObject::Kind::kService;
-  put(writer, service ? name->service.service : name->account.user);
-  put(writer, service ? name->service.host : name->account.domain);
-}
-
-std::unique_ptr<NameObject> get_name(Reader& reader) {
-  const std::uint8_t kind = reader.u8();
-  if (kind == 0) {
+Result<std::unique_ptr<NameObject>> read_optional(Reader& reader) {
+  if (reader.u8() == 0) {
     return nullptr;
   }
   auto name = std::make_unique<NameObject>();
-  if (kind > static_cast<std::uint8_t>(NameObject::Kind::kAnonymous) + 1) {
-    reader.fail();
-    return nullptr;
-  }
-  name->kind = static_cast<NameObject::Kind>(kind - 1);
-  const bool service = name->kind == NameObject::Kind::kService;
-  (service ? name->service.service : name->account.user) = get_text(reader);
-  (service ? name->service.host : name->account.domain) = get_text(reader);
+  TRY_VOID(read_name(reader, *name));
   return name;
 }
 
-Result<void> put_machine(Writer& writer, const ContextObject& context) {
+Result<void> write_machine(Writer& writer, const ContextObject& context) {
   const auto* initiator = std::get_if<protocol::Initiator>(&context.machine);
   if (initiator == nullptr) {
-    writer.u8(static_cast<std::uint8_t>(Secret::kNone));
     std::get<protocol::Acceptor>(context.machine).save(writer);
     return {};
   }
   // The secret travels only while it is still needed.
-  if (initiator->established() != nullptr) {
-    writer.u8(static_cast<std::uint8_t>(Secret::kNone));
-  } else if (initiator->responder()->anonymous()) {
-    writer.u8(static_cast<std::uint8_t>(Secret::kAnonymous));
-  } else {
-    writer.u8(static_cast<std::uint8_t>(Secret::kHash));
-    if (!initiator->responder()->save(writer)) {
-      return fail(Errc::kNoCredential, "export");
-    }
-  }
+  const bool needed = initiator->established() == nullptr;
+  TRY_VOID(write_responder(writer, needed ? initiator->responder().get() : nullptr));
   initiator->save(writer);
   return {};
 }
 
-Result<void> get_machine(Reader& reader, bool initiates, ContextObject& context) {
-  std::shared_ptr<const protocol::Responder> responder;
-  switch (static_cast<Secret>(reader.u8())) {
-    case Secret::kNone:
-      break;
-    case Secret::kHash: {
-      TRY(protocol::HashResponder restored, protocol::HashResponder::restore(reader));
-      responder = std::make_shared<protocol::HashResponder>(std::move(restored));
-      break;
-    }
-    case Secret::kAnonymous:
-      responder = store::anonymous_responder();
-      break;
-    default:
-      return fail(Errc::kDefectiveExport, "exported context");
-  }
+Result<void> read_machine(Reader& reader, bool initiates, ContextObject& context) {
   if (initiates) {
+    TRY(auto responder, read_responder(reader));
     TRY(auto machine,
         protocol::Initiator::restore(reader, context.setup->policy(), std::move(responder),
                                      system_clock(), system_random()));
@@ -125,10 +77,10 @@ Result<Bytes> export_content(const ContextObject& context) {
   writer.u8(context.complete ? 1 : 0);
   const std::uint32_t left = remaining_lifetime(context);
   writer.u64(context.expires_boot == 0 ? 0 : system_clock().filetime() + left * kTicksPerSecond);
-  put(writer, context.service);
-  put(writer, context.source);
-  put(writer, context.target);
-  TRY_VOID(put_machine(writer, context));
+  write_text(writer, context.service);
+  write_optional(writer, context.source);
+  write_optional(writer, context.target);
+  TRY_VOID(write_machine(writer, context));
   return std::move(writer).finish("exported context");
 }
 
@@ -141,9 +93,9 @@ Result<std::unique_ptr<ContextObject>> import_content(ByteView content) {
   context->granted_flags = reader.u32();
   const std::uint8_t complete = reader.u8();
   const std::uint64_t end = reader.u64();
-  context->service = get_text(reader);
-  context->source = get_name(reader);
-  context->target = get_name(reader);
+  context->service = read_text(reader);
+  TRY(context->source, read_optional(reader));
+  TRY(context->target, read_optional(reader));
   if (!reader.ok() || role > 1 || complete > 1) {
     return fail(Errc::kDefectiveExport, "exported context");
   }
@@ -153,7 +105,7 @@ Result<std::unique_ptr<ContextObject>> import_content(ByteView content) {
     const std::uint64_t left = end > now ? (end - now) / kTicksPerSecond : 0;
     context->expires_boot = system_clock().boot_seconds() + left;
   }
-  TRY_VOID(get_machine(reader, role == 1, *context));
+  TRY_VOID(read_machine(reader, role == 1, *context));
   if (!reader.at_end() || context->complete != (context->session() != nullptr)) {
     return fail(Errc::kDefectiveExport, "exported context");
   }

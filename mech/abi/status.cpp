@@ -21,9 +21,6 @@ struct Row {
   const char* text;    // what is wrong, and what to do next
 };
 
-// An unknown account, a wrong password and a local account that may not log on answer the same
-// (security.md R49): the store says kLogonDenied for all three to the caller, and only the audit
-// record holds the difference.
 constexpr Row kTable[] = {
     {Errc::kDefectiveMessage, GSS_S_DEFECTIVE_TOKEN, GSS_NTLM_MINOR_DEFECTIVE_MESSAGE,
      "defective-message",
@@ -160,6 +157,12 @@ const Row& row_of(Errc code) {
 Status::Status(const Error& error) : Status(row_of(error.code).major, row_of(error.code).minor) {}
 
 Status with_major(OM_uint32 major, Errc code) { return {major, row_of(code).minor}; }
+
+Error outward(const Error& error) {
+  const bool of_account = error.code >= Errc::kLogonDenied && error.code <= Errc::kUnknownAccount;
+  const bool of_domain = std::string_view(error.where).starts_with("winbind.");
+  return of_account && !of_domain ? Error{Errc::kLogonDenied, error.where} : error;
+}
 
 const char* audit_reason(Errc code) { return row_of(code).reason; }
 

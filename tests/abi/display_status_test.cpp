@@ -3,6 +3,7 @@
 // numbers of its own.
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <string>
 
 #include "abi/exchange.h"
@@ -57,6 +58,36 @@ TEST(DisplayStatus, AMissingAccountFileIsNamed) {
   EXPECT_TRUE(GSS_ERROR(gss_acquire_cred(&minor, GSS_C_NO_NAME, 0, &g_only_ntlm, GSS_C_INITIATE,
                                          credential.out(), nullptr, nullptr)));
   EXPECT_NE(shown(minor).find("/nonexistent"), std::string::npos) << shown(minor);
+}
+
+TEST(DisplayStatus, ADisabledAccountLooksLikeAWrongPasswordAndOnlyTheAuditKnows) {
+  // smbpasswd's format; the hash is that of "Secret1".
+  const std::string hash = "ED50BDC9FAA370E31AC4EE119FD51F48";
+  const std::string none(32, 'X');
+  Accounts accounts("alice:1:" + none + ":" + hash + ":[UD         ]:LCT-0:\n");
+  const std::string log = accounts.write("audit.jsonl", "");
+  accounts.configure("audited.conf", "[audit]\n json = " + log + "\n");
+  std::string seen;
+  for (const char* password : {"Secret1", "wrong"}) {
+    Name name = import("alice");
+    Credential credential;
+    gss_buffer_desc secret = buffer(password);
+    OM_uint32 minor = 0;
+    ASSERT_EQ(gss_acquire_cred_with_password(&minor, name.get(), &secret, 0, &g_only_ntlm,
+                                             GSS_C_INITIATE, credential.out(), nullptr, nullptr),
+              GSS_S_COMPLETE);
+    OM_uint32 major = 0, failed_minor = 0;
+    EXPECT_FALSE(
+        establish(kProtected, credential.get(), GSS_C_NO_CREDENTIAL, &major, &failed_minor));
+    const std::string now = std::to_string(major) + shown(failed_minor);
+    EXPECT_NE(now.find("Logon denied"), std::string::npos) << now;
+    EXPECT_TRUE(seen.empty() || seen == now) << seen << "\n" << now;
+    seen = now;
+  }
+  std::ifstream audit(log);
+  const std::string records{std::istreambuf_iterator<char>(audit), {}};
+  EXPECT_NE(records.find("account-disabled"), std::string::npos) << records;
+  EXPECT_NE(records.find("wrong-password"), std::string::npos) << records;
 }
 
 }  // namespace

@@ -114,7 +114,8 @@ struct Exchange {
 inline std::optional<Exchange> establish(OM_uint32 wanted,
                                          gss_cred_id_t initiator = GSS_C_NO_CREDENTIAL,
                                          gss_cred_id_t acceptor = GSS_C_NO_CREDENTIAL,
-                                         OM_uint32* failed = nullptr) {
+                                         OM_uint32* failed = nullptr,
+                                         OM_uint32* failed_minor = nullptr) {
   Exchange exchange;
   Name target = import("HTTP@host.test.example", GSS_C_NT_HOSTBASED_SERVICE);
   Buffer from_acceptor;
@@ -126,6 +127,9 @@ inline std::optional<Exchange> establish(OM_uint32 wanted,
         &from_acceptor.get(), nullptr, from_initiator.out(), &exchange.initiator_flags, nullptr);
     if (failed != nullptr) {
       *failed = initiated;
+    }
+    if (failed_minor != nullptr) {
+      *failed_minor = minor;
     }
     if (GSS_ERROR(initiated)) {
       return std::nullopt;
@@ -139,6 +143,9 @@ inline std::optional<Exchange> establish(OM_uint32 wanted,
                                &exchange.acceptor_flags, nullptr, nullptr);
     if (failed != nullptr) {
       *failed = accepted;
+    }
+    if (failed_minor != nullptr) {
+      *failed_minor = minor;
     }
     if (GSS_ERROR(accepted)) {
       return std::nullopt;

@@ -85,6 +85,17 @@ TEST(StatusTable, AnUnknownAccountLooksLikeAWrongPassword) {
   EXPECT_STRNE(abi::audit_reason(Errc::kLogonDenied), abi::audit_reason(Errc::kUnknownAccount));
 }
 
+TEST(StatusTable, TheStateOfAnAccountOfOursLooksLikeAWrongPasswordAndADomainsDoesNot) {
+  for (const Errc code : {Errc::kAccountDisabled, Errc::kAccountLocked, Errc::kPasswordExpired,
+                          Errc::kTrustAccount, Errc::kAccountRestriction, Errc::kUnknownAccount}) {
+    EXPECT_EQ(abi::outward({code, "account"}).code, Errc::kLogonDenied);
+    EXPECT_EQ(abi::outward({code, "winbind.STATUS"}).code, code);
+  }
+  for (const Errc code : {Errc::kBadMic, Errc::kStore, Errc::kNoAuthority, Errc::kVersionRefused}) {
+    EXPECT_EQ(abi::outward({code, "account"}).code, code);
+  }
+}
+
 TEST(StatusTable, AnErrorThatTheTableLacksIsInternal) {
   EXPECT_EQ(status_of(static_cast<Errc>(0x7f)).minor, GSS_NTLM_MINOR_INTERNAL);
 }

@@ -81,7 +81,7 @@ def main():
     if server.deaths():
         raise SystemExit(f"demo: a server process died: {server.deaths()}")
 
-    step("What the administrator reads about it (JSON; in syslog as well)")
+    step("What the administrator reads about it (a JSON file here; syslog, unless ntlm.conf says otherwise)")
     records = BUILD / "demo-audit.jsonl"
     shutil.copyfile(site.audit, records)
     show_audit(records)

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: MIT
+// Contexts that travel, fail, and are used by several threads.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "abi/exchange.h"
+
+namespace ntlm::test {
+namespace {
+
+std::string exported(Context& context) {
+  Buffer token;
+  OM_uint32 minor = 0;
+  EXPECT_EQ(gss_export_sec_context(&minor, &context.get(), token.out()), GSS_S_COMPLETE);
+  EXPECT_EQ(context.get(), GSS_C_NO_CONTEXT) << "two users of one keystream";
+  return text(token);
+}
+
+OM_uint32 import_context(std::string token, Context& context) {
+  gss_buffer_desc in = buffer(token);
+  OM_uint32 minor = 0;
+  return gss_import_sec_context(&minor, &in, context.out());
+}
+
+void move_elsewhere(Context& context) {
+  Context back;
+  ASSERT_EQ(import_context(exported(context), back), GSS_S_COMPLETE);
+  context = std::move(back);
+}
+
+// A message from one end to the other, sealed.
+void expect_message_passes(Context& from, Context& to, std::string_view message) {
+  gss_buffer_desc in = buffer(message);
+  Buffer token, out;
+  OM_uint32 minor = 0;
+  ASSERT_EQ(gss_wrap(&minor, from.get(), 1, 0, &in, nullptr, token.out()), GSS_S_COMPLETE);
+  ASSERT_EQ(gss_unwrap(&minor, to.get(), &token.get(), out.out(), nullptr, nullptr),
+            GSS_S_COMPLETE);
+  EXPECT_EQ(text(out), message);
+}
+
+OM_uint32 initiate(Context& context, Buffer& in, Buffer& out, OM_uint32 wanted = kProtected) {
+  Name target = import("HTTP@host.test.example", GSS_C_NT_HOSTBASED_SERVICE);
+  OM_uint32 minor = 0;
+  return gss_init_sec_context(&minor, GSS_C_NO_CREDENTIAL, &context.get(), target.get(), &g_ntlm,
+                              wanted, 0, nullptr, &in.get(), nullptr, out.out(), nullptr, nullptr);
+}
+OM_uint32 accept(Context& context, Buffer& in, Buffer& out) {
+  OM_uint32 minor = 0;
+  return gss_accept_sec_context(&minor, &context.get(), GSS_C_NO_CREDENTIAL, &in.get(), nullptr,
+                                nullptr, nullptr, out.out(), nullptr, nullptr, nullptr);
+}
+
+class Contexts : public testing::Test {
+ protected:
+  Accounts accounts_;
+};
+
+TEST_F(Contexts, AnEstablishedContextMovesInTheMiddleOfAConversation) {
+  auto exchange = establish(kProtected);
+  ASSERT_TRUE(exchange);
+  for (int round = 0; round < 3; ++round) {
+    expect_message_passes(exchange->initiator, exchange->acceptor, "there");
+    expect_message_passes(exchange->acceptor, exchange->initiator, "and back");
+    move_elsewhere(exchange->acceptor);
+    move_elsewhere(exchange->initiator);
+  }
+  Name source;
+  OM_uint32 minor = 0, flags = 0;
+  int open = 0;
+  ASSERT_EQ(gss_inquire_context(&minor, exchange->acceptor.get(), source.out(), nullptr, nullptr,
+                                nullptr, &flags, nullptr, &open),
+            GSS_S_COMPLETE);
+  EXPECT_EQ(open, 1);
+  EXPECT_EQ(flags & kProtected, kProtected);
+  Buffer shown;
+  ASSERT_EQ(gss_display_name(&minor, source.get(), shown.out(), nullptr), GSS_S_COMPLETE);
+  EXPECT_EQ(text(shown), "TEST\\alice");
+}
+
+TEST_F(Contexts, BothHalfMadeEndsMoveBetweenTheLegs) {
+  Context initiator, acceptor;
+  Buffer nothing, negotiate, challenge, authenticate, last;
+  ASSERT_EQ(initiate(initiator, nothing, negotiate), GSS_S_CONTINUE_NEEDED);
+  ASSERT_EQ(accept(acceptor, negotiate, challenge), GSS_S_CONTINUE_NEEDED);
+  move_elsewhere(acceptor);
+  move_elsewhere(initiator);
+  ASSERT_EQ(initiate(initiator, challenge, authenticate), GSS_S_COMPLETE);
+  ASSERT_EQ(accept(acceptor, authenticate, last), GSS_S_COMPLETE);
+  expect_message_passes(initiator, acceptor, "established in four places");
+}
+
+TEST_F(Contexts, S09AnExportedContextWithAnyBitFlippedOrCutAnywhere) {
+  auto exchange = establish(kProtected);
+  ASSERT_TRUE(exchange);
+  expect_message_passes(exchange->initiator, exchange->acceptor,
+                        "so that there is a keystream to carry");
+  const std::string token = exported(exchange->acceptor);
+  constexpr std::size_t kHeadOfTheMechglue = 4 + GSS_NTLM_OID_LENGTH;
+  Context back;
+  for (std::size_t i = kHeadOfTheMechglue; i < token.size(); ++i) {
+    for (const int bit : {0, 3, 7}) {
+      std::string altered = token;
+      altered[i] = static_cast<char>(altered[i] ^ (1 << bit));
+      ASSERT_EQ(import_context(altered, back), GSS_S_DEFECTIVE_TOKEN) << i << "." << bit;
+    }
+  }
+  for (std::size_t size = 1; size < token.size(); ++size) {
+    ASSERT_TRUE(GSS_ERROR(import_context(token.substr(0, size), back))) << size;
+  }
+  EXPECT_EQ(import_context(token, back), GSS_S_COMPLETE);
+}
+
+TEST_F(Contexts, AFailedContextIsDeadAndCanOnlyBeDeleted) {
+  Context initiator, acceptor;
+  Buffer nothing, negotiate, challenge, authenticate, last;
+  ASSERT_EQ(initiate(initiator, nothing, negotiate), GSS_S_CONTINUE_NEEDED);
+  ASSERT_EQ(accept(acceptor, negotiate, challenge), GSS_S_CONTINUE_NEEDED);
+  ASSERT_EQ(initiate(initiator, challenge, authenticate), GSS_S_COMPLETE);
+  // A NEGOTIATE where AUTHENTICATE is awaited.
+  EXPECT_EQ(accept(acceptor, negotiate, last), GSS_S_DEFECTIVE_TOKEN);
+  EXPECT_EQ(accept(acceptor, authenticate, last), GSS_S_NO_CONTEXT) << "the same challenge again";
+  OM_uint32 minor = 0, lifetime = 0;
+  EXPECT_EQ(gss_context_time(&minor, acceptor.get(), &lifetime), GSS_S_NO_CONTEXT);
+  Buffer token;
+  gss_ctx_id_t handle = acceptor.get();
+  EXPECT_EQ(gss_export_sec_context(&minor, &handle, token.out()), GSS_S_NO_CONTEXT);
+  EXPECT_EQ(gss_delete_sec_context(&minor, &acceptor.get(), nullptr), GSS_S_COMPLETE);
+}
+
+TEST_F(Contexts, OneThreadSendsWhileAnotherReceives) {
+  auto exchange = establish(kProtected);
+  ASSERT_TRUE(exchange);
+  constexpr int kMessages = 200;
+  std::vector<std::string> forth, back;
+  for (int i = 0; i < kMessages; ++i) {
+    for (auto* list : {&forth, &back}) {
+      Buffer token;
+      gss_buffer_desc in = buffer("message");
+      OM_uint32 minor = 0;
+      Context& from = list == &forth ? exchange->initiator : exchange->acceptor;
+      ASSERT_EQ(gss_wrap(&minor, from.get(), 1, 0, &in, nullptr, token.out()), GSS_S_COMPLETE);
+      list->push_back(text(token));
+    }
+  }
+  std::atomic<int> failures{0};
+  std::thread receiver([&] {
+    for (std::string& one : forth) {
+      Buffer out;
+      gss_buffer_desc in = buffer(one);
+      OM_uint32 minor = 0;
+      if (gss_unwrap(&minor, exchange->acceptor.get(), &in, out.out(), nullptr, nullptr) !=
+          GSS_S_COMPLETE) {
+        ++failures;
+      }
+    }
+  });
+  for (int i = 0; i < kMessages; ++i) {
+    Buffer token;
+    gss_buffer_desc in = buffer("from the same context, meanwhile");
+    OM_uint32 minor = 0;
+    if (gss_wrap(&minor, exchange->acceptor.get(), 1, 0, &in, nullptr, token.out()) !=
+        GSS_S_COMPLETE) {
+      ++failures;
+    }
+  }
+  receiver.join();
+  EXPECT_EQ(failures, 0);
+}
+
+TEST_F(Contexts, ManyThreadsShareOneCredential) {
+  Credential both;
+  OM_uint32 minor = 0;
+  ASSERT_EQ(gss_acquire_cred(&minor, GSS_C_NO_NAME, 0, &g_only_ntlm, GSS_C_BOTH, both.out(),
+                             nullptr, nullptr),
+            GSS_S_COMPLETE);
+  std::atomic<int> failures{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      for (int round = 0; round < 20; ++round) {
+        if (!establish(kProtected, both.get(), both.get())) {
+          ++failures;
+        }
+      }
+    });
+  }
+  for (auto& thread : threads) {
+    thread.join();
+  }
+  EXPECT_EQ(failures, 0);
+}
+
+}  // namespace
+}  // namespace ntlm::test

@@ -46,13 +46,15 @@ class HmacMd5Key {
   }
   Digest16 mac(std::span<const ByteView> parts) const;
 
-  static constexpr std::size_t kStorageSize = 32;
+  struct State;  // of the back end, in storage_
+  State& state();
+  const State& state() const;
 
  private:
-  friend class HmacMd5;
   // The chaining values after the key's inner and outer pad, four words each ([RFC 2104]); the EVP
   // back end, which cannot see them, keeps its contexts here.
-  alignas(16) std::array<std::uint8_t, kStorageSize> storage_{};
+  static constexpr std::size_t kStorageSize = 32;
+  alignas(16) std::array<std::uint8_t, kStorageSize> storage_;
 };
 
 // One MAC in the making, for data that comes in pieces. The key outlives it, and has one at a time.

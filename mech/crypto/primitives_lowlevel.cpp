@@ -57,52 +57,59 @@ std::array<std::uint8_t, 32> sha256(ByteView prefix, std::initializer_list<ByteV
   return out;
 }
 
-// ---- HMAC-MD5
-// -------------------------------------------------------------------------------------
+// ---- HMAC-MD5 -------------------------------------------------------------------------
+
+// Chaining values: the four words of an MD5_CTX after one block.
+struct HmacMd5Key::State {
+  using Chain = std::array<MD5_LONG, 4>;
+  Chain inner, outer;
+};
 
 namespace {
 
 constexpr std::size_t kBlock = MD5_CBLOCK;
-constexpr std::size_t kChainSize = MD5_DIGEST_LENGTH;  // four words
 
-// A chaining value in storage, and the digest that goes on from there.
-void save_chain(const MD5_CTX& context, std::uint8_t* out) {
-  const std::array<MD5_LONG, 4> words{context.A, context.B, context.C, context.D};
-  std::memcpy(out, words.data(), kChainSize);
+HmacMd5Key::State::Chain chain_after(std::span<const std::uint8_t, kBlock> block) {
+  MD5_CTX context;
+  MD5_Init(&context);
+  MD5_Transform(&context, block.data());
+  return {context.A, context.B, context.C, context.D};
 }
 
-void load_chain(MD5_CTX& context, const std::uint8_t* in) {
-  std::memcpy(&context.A, in, sizeof context.A);
-  std::memcpy(&context.B, in + 4, sizeof context.B);
-  std::memcpy(&context.C, in + 8, sizeof context.C);
-  std::memcpy(&context.D, in + 12, sizeof context.D);
+void load(MD5_CTX& context, const HmacMd5Key::State::Chain& chain) {
+  context.A = chain[0];
+  context.B = chain[1];
+  context.C = chain[2];
+  context.D = chain[3];
 }
 
 }  // namespace
 
+HmacMd5Key::State& HmacMd5Key::state() {
+  return *std::launder(reinterpret_cast<State*>(storage_.data()));
+}
+const HmacMd5Key::State& HmacMd5Key::state() const {
+  return *std::launder(reinterpret_cast<const State*>(storage_.data()));
+}
+
 HmacMd5Key::HmacMd5Key(ByteView key) {
-  static_assert(kStorageSize == 2 * kChainSize);
+  static_assert(sizeof(State) <= kStorageSize && std::is_trivially_copyable_v<State>);
+  new (storage_.data()) State;
   std::array<std::uint8_t, kBlock> block{};
   if (key.size() > kBlock) {
     MD5(key.data(), key.size(), block.data());
   } else {
     std::copy(key.begin(), key.end(), block.begin());
   }
-  MD5_CTX context;
   for (std::uint8_t& byte : block) {
     byte ^= 0x36;
   }
-  MD5_Init(&context);
-  MD5_Transform(&context, block.data());
-  save_chain(context, storage_.data());
+  state().inner = chain_after(block);
   for (std::uint8_t& byte : block) {
     byte ^= 0x36 ^ 0x5C;
   }
-  MD5_Init(&context);
-  MD5_Transform(&context, block.data());
-  save_chain(context, storage_.data() + kChainSize);
+  state().outer = chain_after(block);
   wipe(block.data(), block.size());
-  wipe(&context, sizeof context);
 }
 
 HmacMd5Key::~HmacMd5Key() { wipe(storage_.data(), storage_.size()); }
@@ -122,7 +129,7 @@ HmacMd5Key& HmacMd5Key::operator=(HmacMd5Key&& other) noexcept {
 HmacMd5::HmacMd5(const HmacMd5Key& key) : key_(key) {
   static_assert(sizeof(State) <= kStorageSize && std::is_trivially_copyable_v<State>);
   MD5_CTX& context = (new (storage_.data()) State)->context;
-  load_chain(context, key.storage_.data());
+  load(context, key.state().inner);
   context.Nl = kBlock * 8;
   context.Nh = 0;
   context.num = 0;
@@ -144,7 +151,7 @@ Digest16 HmacMd5::finish() {
   block[MD5_DIGEST_LENGTH] = 0x80;
   block[kBlock - 8] = kBits & 0xFF;
   block[kBlock - 7] = kBits >> 8;
-  load_chain(context, key_.storage_.data() + kChainSize);
+  load(context, key_.state().outer);
   MD5_Transform(&context, block.data());
   Digest16 out;
   std::size_t at = 0;
@@ -156,8 +163,7 @@ Digest16 HmacMd5::finish() {
   return out;
 }
 
-// ---- RC4
-// ------------------------------------------------------------------------------------------
+// ---- RC4 ------------------------------------------------------------------------------
 
 Rc4::State& Rc4::state() { return *std::launder(reinterpret_cast<State*>(storage_.data())); }
 const Rc4::State& Rc4::state() const {
@@ -250,8 +256,7 @@ Result<Rc4> Rc4::restore(std::span<const std::uint8_t, kExportSize> in) {
   return out;
 }
 
-// ---- DES
-// ------------------------------------------------------------------------------------------
+// ---- DES ------------------------------------------------------------------------------
 
 std::array<std::uint8_t, 8> des(std::span<const std::uint8_t, 7> key,
                                 std::span<const std::uint8_t, 8> block) {

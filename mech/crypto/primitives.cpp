@@ -5,17 +5,12 @@
 #include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <sys/mman.h>
-#include <sys/random.h>
 #include <unistd.h>
 
-#include <atomic>
-#include <cerrno>
-#include <cstdlib>
-#include <cstring>
+#include <algorithm>
 #include <memory>
-#include <new>
 
+#include "base/fork.h"
 #include "crypto/backend.h"
 
 namespace ntlm::crypto {
@@ -86,7 +81,7 @@ std::array<std::uint8_t, 32> hmac_sha256(ByteView key, std::initializer_list<Byt
   return mac;
 }
 
-// ---- CRC-32 (ISO-HDLC, reflected polynomial 0xEDB88320), as [MS-NLMP] 3.4.4.1 has it -----------
+// ---- CRC-32 (ISO-HDLC, reflected polynomial 0xEDB88320), as [MS-NLMP] 3.4.4.1 has it --
 
 namespace {
 constexpr std::array<std::uint32_t, 256> kCrcTable = [] {
@@ -110,55 +105,9 @@ std::uint32_t crc32(ByteView data, std::uint32_t before) {
   return ~value;
 }
 
-// ---- Random bytes ------------------------------------------------------------------------------
+// ---- Random bytes ---------------------------------------------------------------------
 
 namespace {
-
-void fill_from_kernel(std::span<std::uint8_t> out) {
-  const int saved_errno = errno;
-  while (!out.empty()) {
-    const ssize_t got = getrandom(out.data(), out.size(), 0);
-    if (got < 0 && errno == EINTR) {
-      continue;
-    }
-    if (got <= 0) {
-      std::abort();  // weak keys are worse than no process
-    }
-    out = out.subspan(static_cast<std::size_t>(got));
-  }
-  errno = saved_errno;
-}
-
-// A number that changes when the process forks: it lives in a page that the kernel zeroes in the
-// child, where the first caller draws a new one. Null when the kernel has no MADV_WIPEONFORK; then
-// nothing is pooled.
-std::atomic<std::uint64_t>* process_number_page() {
-  static std::atomic<std::uint64_t>* const page = []() -> std::atomic<std::uint64_t>* {
-    const int saved_errno = errno;
-    const auto size = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-    void* const memory =
-        mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    const bool usable = memory != MAP_FAILED && madvise(memory, size, MADV_WIPEONFORK) == 0;
-    if (!usable && memory != MAP_FAILED) {
-      munmap(memory, size);
-    }
-    errno = saved_errno;
-    return usable ? new (memory) std::atomic<std::uint64_t>(0) : nullptr;
-  }();
-  return page;
-}
-
-std::uint64_t process_number(std::atomic<std::uint64_t>& page) {
-  std::uint64_t number = page.load(std::memory_order_acquire);
-  while (number == 0) {
-    std::uint64_t drawn = 0;
-    fill_from_kernel({reinterpret_cast<std::uint8_t*>(&drawn), sizeof drawn});
-    if (page.compare_exchange_strong(number, drawn, std::memory_order_acq_rel)) {
-      number = drawn;
-    }
-  }
-  return number;
-}
 
 // Trivially destructible, so that a thread may end after the module's own end. getrandom(2) never
 // returns less than asked for up to 256 bytes.
@@ -172,14 +121,13 @@ constinit thread_local Pool pool{};
 }  // namespace
 
 void random_bytes(std::span<std::uint8_t> out) {
-  std::atomic<std::uint64_t>* const page = process_number_page();
-  if (page == nullptr || out.size() > pool.bytes.size()) {
-    fill_from_kernel(out);
+  const std::uint64_t number = process_number();
+  if (number == 0 || out.size() > pool.bytes.size()) {
+    random_from_kernel(out.data(), out.size());
     return;
   }
-  const std::uint64_t number = process_number(*page);
   if (pool.owner != number || pool.left < out.size()) {
-    fill_from_kernel(pool.bytes);
+    random_from_kernel(pool.bytes.data(), pool.bytes.size());
     pool.left = pool.bytes.size();
     pool.owner = number;
   }
@@ -189,7 +137,7 @@ void random_bytes(std::span<std::uint8_t> out) {
   pool.left -= out.size();
 }
 
-// ---- Sealing of exports: AES-256-GCM and HMAC-SHA-256 ------------------------------------------
+// ---- Sealing of exports: AES-256-GCM and HMAC-SHA-256 ---------------------------------
 
 namespace {
 

@@ -119,7 +119,11 @@ class Session::Mac {
 };
 
 Session::Session(Role role, wire::NegotiateFlags agreed, crypto::ExportedSessionKey key)
-    : role_(role), flags_(agreed), key_(std::move(key)) {}
+    : role_(role), flags_(agreed), key_(std::move(key)) {
+  if (can_sign()) {
+    sender_.emplace();
+  }
+}
 Session::Session(Session&&) noexcept = default;
 Session& Session::operator=(Session&&) noexcept = default;
 Session::~Session() = default;
@@ -140,12 +144,14 @@ Result<void> Session::allow_unagreed_sealing() {
   if (has(wire::kSign | wire::kSeal | wire::kEss | wire::kAnonymous)) {
     return fail(Errc::kNotProtected, "unagreed sealing");
   }
-  unagreed_sealing_ = true;
+  if (!unagreed_sealing_) {
+    sender_.emplace();
+    unagreed_sealing_ = true;
+  }
   return {};
 }
 
-// ---- The halves
-// -----------------------------------------------------------------------------------
+// ---- The halves -----------------------------------------------------------------------
 
 std::unique_ptr<Session::Half>& Session::place(Way way) {
   return way == Way::kSending || one_half() ? sending_ : receiving_;
@@ -180,13 +186,18 @@ Result<Session::Half*> Session::start(Way way) {
   if (half.sequence == kLastSequence) {
     return fail(Errc::kSequenceExhausted, "sequence number");
   }
+  if (way == Way::kSending && !sender_->claim()) {
+    return fail(Errc::kDeadContext, "context in use by another process since fork()");
+  }
   if (has(wire::kDatagram)) {
     if (way == Way::kSending && half.sequence < half.unused) {
       return fail(Errc::kOutOfSequence, "datagram's sequence number");
     }
     half.rc4 = crypto::Rc4(crypto::datagram_seal_key(half.seal_key, half.sequence).view());
   }
-  half.rc4.checkpoint();
+  if (way == Way::kReceiving) {
+    half.rc4.checkpoint();
+  }
   return &half;
 }
 
@@ -211,8 +222,7 @@ Result<void> Session::set_sequence(std::uint32_t value) {
   return {};
 }
 
-// ---- Messages
-// -------------------------------------------------------------------------------------
+// ---- Messages -------------------------------------------------------------------------
 
 Result<void> Session::sign(std::span<const ByteView> message, Signature signature) {
   if (!can_sign()) {
@@ -337,8 +347,7 @@ bool Session::was_only_signed(Half& half, std::span<const Piece> pieces, ByteVie
   return false;
 }
 
-// ---- Export
-// ---------------------------------------------------------------------------------------
+// ---- Export ---------------------------------------------------------------------------
 
 // role, flags, whether unagreed sealing is allowed, the key; then for each way whether it was used
 // and, if so, its sequence numbers and its stream. Keys of signatures and seals are made again from
@@ -375,15 +384,17 @@ Result<bool> read_bool(Reader& reader) {
 
 Result<Session> Session::restore(Reader& reader) {
   TRY(const bool acceptor, read_bool(reader));
-  Session session;
-  session.role_ = acceptor ? Role::kAcceptor : Role::kInitiator;
-  session.flags_ = reader.u32();
+  const wire::NegotiateFlags flags = reader.u32();
   TRY(const bool unagreed, read_bool(reader));
+  const ByteView key_bytes = reader.take(crypto::ExportedSessionKey::kSize);
+  if (!reader.ok()) {
+    return fail(Errc::kDefectiveExport, "session");
+  }
+  Session session(acceptor ? Role::kAcceptor : Role::kInitiator, flags,
+                  crypto::ExportedSessionKey(key_bytes.first<crypto::ExportedSessionKey::kSize>()));
   if (unagreed && !session.allow_unagreed_sealing()) {
     return fail(Errc::kDefectiveExport, "session");
   }
-  const ByteView key = reader.take(session.key_.kSize);
-  std::copy(key.begin(), key.end(), session.key_.expose_mutable().begin());
   for (const Way way : {Way::kSending, Way::kReceiving}) {
     TRY(const bool used, read_bool(reader));
     if (!used) {

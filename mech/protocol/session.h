@@ -6,20 +6,23 @@
 // thread at a time.
 //
 // A signature is 16 bytes:
-//   with ESS     [0-3] version 1  [4-11] checksum, under RC4 with KEY_EXCH        [12-15] sequence
-//   number without ESS  [0-3] version 1  [4-7] zero; RC4 steps over it, receivers ignore it  [8-11]
-//   CRC-32  [12-15] sequence
-//                number, the last two under RC4
+//   with ESS:    [0-3] version 1  [4-11] checksum  [12-15] sequence number
+//                the checksum is under RC4 if KEY_EXCH was agreed
+//   without ESS: [0-3] version 1  [4-7] zero  [8-11] CRC-32  [12-15] sequence number
+//                RC4 goes over the last twelve bytes; then [4-7] are zeroed, and receivers ignore
+//                them
 //
 // Errors: kNotProtected (SIGN or SEAL was not agreed), kDefectiveMessage (a signature of another
 // size), kOutOfSequence (a plain sequence number that is not the expected one; a datagram's number
-// that was used before), kBadSignature, kSequenceExhausted. After a failed verification nothing has
-// changed: the next right message still passes (R44).
+// that was used before), kBadSignature, kSequenceExhausted, kDeadContext (of the copies of a
+// context that fork() made, another one has sent: each would use the same keystream). After a
+// failed verification nothing has changed: the next right message still passes (R44).
 #pragma once
 
 #include <memory>
 #include <optional>
 
+#include "base/fork.h"
 #include "crypto/ntlm.h"
 #include "wire/flags.h"
 
@@ -84,7 +87,6 @@ class Session {
   static Result<Session> restore(Reader& reader);
 
  private:
-  Session() = default;
   enum class Way : std::uint8_t { kSending, kReceiving };
   struct Half;
   class Mac;
@@ -108,6 +110,7 @@ class Session {
   wire::NegotiateFlags flags_ = 0;
   crypto::ExportedSessionKey key_;
   bool unagreed_sealing_ = false;
+  std::optional<SoleUser> sender_;             // where messages can be sent
   std::unique_ptr<Half> sending_, receiving_;  // made on the first message
 };
 

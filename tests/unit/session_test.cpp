@@ -2,6 +2,8 @@
 #include "protocol/session.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <random>
 #include <thread>
@@ -552,6 +554,29 @@ TEST(Session, SendsAndReceivesAtOnce) {
   for (const Message& message : sent) {
     EXPECT_EQ(*unseal(pair.acceptor, message), Bytes(100, 'i'));
   }
+}
+
+// security.md P4: the record of everything sent has no keystream twice, whoever of the two goes on.
+TEST(Session, OnlyOneSideOfAForkSends) {
+  Pair pair(kEss128);
+  (void)seal(pair.initiator, Bytes(3));
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    Message message{Bytes(3), {}};
+    const bool sound = sign(pair.initiator, message) && sign(pair.initiator, message);
+    _exit(sound ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  Message message{Bytes(3), {}};
+  const Piece piece = in_place(message.body);
+  EXPECT_EQ(sign(pair.initiator, message).error().code, Errc::kDeadContext);
+  EXPECT_EQ(pair.initiator.seal({&piece, 1}, message.signature).error().code, Errc::kDeadContext);
+  EXPECT_EQ(message.body, Bytes(3));
+  EXPECT_EQ(*unseal(pair.initiator, seal(pair.acceptor, Bytes(9))),
+            Bytes(9));  // it may still listen
 }
 
 // ---- Datagrams -----------------------------------------------------------------------

@@ -126,13 +126,16 @@ void report(const Leg& leg, Context& context, const Output& output, OM_uint32 li
 // ---- the client's leg ----
 
 SECURITY_STATUS import_target(const std::string& target, bool kerberos, Name& name) {
-  if (target.empty()) {
-    return SEC_E_OK;
+  if (target.empty() && kerberos) {
+    return failure(SEC_E_TARGET_UNKNOWN, "Kerberos needs a target name");
   }
   // "class/host" is what every mechanism understands; Kerberos reads the longer forms itself, NTLM
   // takes text as it is.
-  std::string text = target;
-  gss_OID type = kerberos ? const_cast<gss_OID>(GSS_KRB5_NT_PRINCIPAL_NAME) : GSS_C_NT_USER_NAME;
+  // The mechglue wants a name in any case: a service without a host is sent as no target.
+  std::string text = target.empty() ? "host" : target;
+  gss_OID type = target.empty() ? GSS_C_NT_HOSTBASED_SERVICE
+                 : kerberos     ? const_cast<gss_OID>(GSS_KRB5_NT_PRINCIPAL_NAME)
+                                : GSS_C_NT_USER_NAME;
   const std::size_t slash = text.find('/');
   if (slash != std::string::npos && slash != 0 && slash + 1 < text.size() &&
       text.find_first_of("/@:\\", slash + 1) == std::string::npos &&

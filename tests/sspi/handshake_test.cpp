@@ -14,9 +14,11 @@ TEST_P(Handshake, BothSidesHaveTheSameKeyAndUnderstandEachOther) {
   char token[64];
   SecBuffer buffers[] = {{sizeof token, SECBUFFER_TOKEN, token}, {13, SECBUFFER_DATA, data}};
   SecBufferDesc message{SECBUFFER_VERSION, 2, buffers};
-  ASSERT_EQ(EncryptMessage(&pair.client.context, 0, &message, 0), SEC_E_OK) << SspiCompatGetLastText();
+  ASSERT_EQ(EncryptMessage(&pair.client.context, 0, &message, 0), SEC_E_OK)
+      << SspiCompatGetLastText();
   EXPECT_STRNE(data, "Hello, world!");
-  ASSERT_EQ(DecryptMessage(&pair.server.context, &message, 0, nullptr), SEC_E_OK) << SspiCompatGetLastText();
+  ASSERT_EQ(DecryptMessage(&pair.server.context, &message, 0, nullptr), SEC_E_OK)
+      << SspiCompatGetLastText();
   EXPECT_STREQ(data, "Hello, world!");
 }
 

@@ -12,7 +12,11 @@
 namespace sspi_test {
 namespace {
 
-std::string directory;
+// Never destroyed: other files' initialisers use it before this one's.
+std::string& directory() {
+  static auto& path = *new std::string;
+  return path;
+}
 
 void write_file(const std::string& path, const std::string& text, bool append = false) {
   std::ofstream file(path, append ? std::ios::app : std::ios::trunc);
@@ -26,7 +30,7 @@ class Configuration : public testing::Environment {
  public:
   Configuration() {
     std::string pattern = testing::TempDir() + "sspi.XXXXXX";
-    directory = mkdtemp(pattern.data());
+    directory() = mkdtemp(pattern.data());
     const std::string accounts = std::string(kDomain) + ":" + kUser + ":" + kPassword + "\n" +
                                  kDomain + ":bob:battery staple\n" + kDomain + ":" + kLocalUser +
                                  ":local secret\n";
@@ -39,11 +43,16 @@ class Configuration : public testing::Environment {
     setenv("GSS_MECH_CONFIG", SSPI_TEST_MECH_CONF, 1);
     unsetenv("NTLM_USER_FILE");
   }
-  ~Configuration() override { std::filesystem::remove_all(directory); }
+  ~Configuration() override { std::filesystem::remove_all(directory()); }
 };
-// Before main, so that a test's own set-up finds it.
-const testing::Environment* const configuration =
-    testing::AddGlobalTestEnvironment(new Configuration);
+// Made by whoever asks first: a test file's own additions, or the line below; in any case before
+// main.
+void make_configuration() {
+  static const testing::Environment* const made =
+      testing::AddGlobalTestEnvironment(new Configuration);
+  static_cast<void>(made);
+}
+[[maybe_unused]] const bool is_made = (make_configuration(), true);
 
 unsigned char* bytes(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
 
@@ -75,10 +84,12 @@ struct Buffers {
 
 }  // namespace
 
-std::string private_path(const std::string& name) { return directory + "/" + name; }
+std::string private_path(const std::string& name) { return directory() + "/" + name; }
 
-void add_configuration(const std::string& lines) {
+bool add_configuration(const std::string& lines) {
+  make_configuration();
   write_file(private_path("ntlm.conf"), lines, true);
+  return true;
 }
 
 IdentityA::IdentityA(const char* user, const char* domain, const char* password)

@@ -18,8 +18,8 @@ inline constexpr char kDomain[] = "DOM";
 inline constexpr char kPassword[] = "correct horse";
 inline constexpr char kLocalUser[] = "nobody";
 
-// Adds to ntlm.conf, before the first GSS call of the process (tests run in a process each).
-void add_configuration(const std::string& lines);
+// Adds to ntlm.conf; called from a test file's own initialiser, before main.
+bool add_configuration(const std::string& lines);
 // A file in the process's private directory.
 std::string private_path(const std::string& name);
 

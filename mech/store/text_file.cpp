@@ -2,7 +2,7 @@
 #include "store/text_file.h"
 
 #include <algorithm>
-#include <unordered_map>
+#include <functional>
 
 namespace ntlm::store {
 namespace {
@@ -255,7 +255,9 @@ tl::expected<SecretBytes, std::string> read_text(const TrustedFile& file, const 
   return content;
 }
 
-// All accounts of the file's present content. Entries of one user in several domains are a chain.
+// All accounts of the file's present content: records in the order of the file, and a hash table of
+// the first record of each user; the user's entries in other domains follow by `next`. A look-up
+// touches one slot and one record.
 class TextIndex {
  public:
   static tl::expected<std::unique_ptr<const TextIndex>, std::string> read(const TrustedFile& file,
@@ -278,26 +280,24 @@ class TextIndex {
   }
 
   Result<Account> find(const AccountName& name, std::string_view our_domain) const {
-    const auto first = by_user_.find(upper_utf8(name.user));
-    if (first == by_user_.end()) {
+    const Slot& slot = slots_[place_of(upper_utf8(name.user))];
+    if (slot.record == kNone) {
       return fail(Errc::kUnknownAccount, "store");
     }
     const std::string wanted = upper_utf8(name.domain.empty() ? our_domain : name.domain);
     const Record* anywhere = nullptr;
-    for (const Record* record = &records_[first->second];; record = &records_[record->next]) {
-      if (!wanted.empty() && equal_upper(record->domain, wanted)) {
-        return account(*record);
+    for (std::uint32_t at = slot.record; at != kNone; at = records_[at].next) {
+      const Record& record = records_[at];
+      if (!wanted.empty() && upper_utf8(record.domain) == wanted) {
+        return account(record);
       }
-      if (record->domain.empty()) {
-        anywhere = record;
-      }
-      if (record->next == kNone) {
-        break;
+      if (record.domain.empty()) {
+        anywhere = &record;
       }
     }
-    const Record& only = records_[first->second];
-    if (anywhere == nullptr && name.domain.empty() && only.next == kNone) {
-      anywhere = &only;
+    const Record& first = records_[slot.record];
+    if (anywhere == nullptr && name.domain.empty() && first.next == kNone) {
+      anywhere = &first;  // the only one of that user
     }
     return anywhere != nullptr ? account(*anywhere) : fail(Errc::kUnknownAccount, "store");
   }
@@ -311,10 +311,10 @@ class TextIndex {
     std::uint32_t next;
     bool has_lm_hash, has_hash, disabled, locked, trust_account;
   };
-
-  static bool equal_upper(const std::string& text, const std::string& upper) {
-    return upper_utf8(text) == upper;
-  }
+  struct Slot {
+    std::uint32_t record = kNone;
+    std::uint32_t hash = 0;
+  };
 
   static Result<Account> account(const Record& record) {
     Account account;
@@ -330,26 +330,51 @@ class TextIndex {
     return account;
   }
 
+  static std::uint32_t hash_of(std::string_view upper_user) {
+    return static_cast<std::uint32_t>(std::hash<std::string_view>()(upper_user));
+  }
+
+  // Where the user's slot is, or the free one where it would be.
+  std::size_t place_of(std::string_view upper_user) const {
+    const std::uint32_t hash = hash_of(upper_user);
+    std::size_t place = hash & (slots_.size() - 1);
+    while (slots_[place].record != kNone &&
+           (slots_[place].hash != hash ||
+            upper_utf8(records_[slots_[place].record].user) != upper_user)) {
+      place = (place + 1) & (slots_.size() - 1);
+    }
+    return place;
+  }
+
+  // Keeps the table at most half full.
+  void make_room() {
+    if (users_ * 2 < slots_.size()) {
+      return;
+    }
+    std::vector<Slot> old(slots_.size() * 2);
+    old.swap(slots_);
+    for (const Slot& slot : old) {
+      std::size_t place = slot.hash & (slots_.size() - 1);
+      while (slot.record != kNone && slots_[place].record != kNone) {
+        place = (place + 1) & (slots_.size() - 1);
+      }
+      if (slot.record != kNone) {
+        slots_[place] = slot;
+      }
+    }
+  }
+
   // The error says why the account cannot be added.
   const char* add(Account account) {
+    make_room();
     const auto number = static_cast<std::uint32_t>(records_.size());
-    const auto [place, fresh] = by_user_.try_emplace(upper_utf8(account.name.user), number);
-    if (!fresh) {
-      const std::string domain = upper_utf8(account.name.domain);
-      Record* record = &records_[place->second];
-      for (std::size_t domains = 1; !equal_upper(record->domain, domain); ++domains) {
-        if (domains == kMaxDomains) {
-          return "the user is in 1000 domains already";
-        }
-        if (record->next == kNone) {
-          record->next = number;
-          break;
-        }
-        record = &records_[record->next];
-      }
-      if (record->next != number) {
-        return "the account is in the file already";
-      }
+    const std::string user = upper_utf8(account.name.user);
+    Slot& slot = slots_[place_of(user)];
+    if (slot.record == kNone) {
+      slot = {number, hash_of(user)};
+      ++users_;
+    } else if (const char* why = chain(slot.record, upper_utf8(account.name.domain), number)) {
+      return why;
     }
     Record record{std::move(account.name.user),
                   std::move(account.name.domain),
@@ -371,8 +396,25 @@ class TextIndex {
     return nullptr;
   }
 
+  // Makes record `number` the last entry of a user.
+  const char* chain(std::uint32_t first, const std::string& upper_domain, std::uint32_t number) {
+    std::uint32_t* next = &first;
+    for (std::size_t domains = 0; *next != kNone; ++domains) {
+      if (domains == kMaxDomains) {
+        return "the user is in 1000 domains already";
+      }
+      if (upper_utf8(records_[*next].domain) == upper_domain) {
+        return "the account is in the file already";
+      }
+      next = &records_[*next].next;
+    }
+    *next = number;
+    return nullptr;
+  }
+
   std::vector<Record, WipingAllocator<Record>> records_;
-  std::unordered_map<std::string, std::uint32_t> by_user_;  // upper-cased
+  std::vector<Slot> slots_ = std::vector<Slot>(16);  // a power of two
+  std::size_t users_ = 0;
 };
 
 TextFile::TextFile(std::string path) : index_(std::move(path)) {}

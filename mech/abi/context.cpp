@@ -13,6 +13,7 @@
 #include "abi/credential.h"
 #include "abi/mechanism.h"
 #include "abi/name.h"
+#include "base/text.h"
 #include "gssapi_ntlm.h"
 
 namespace ntlm::abi {
@@ -132,6 +133,26 @@ void record_attempt(const ContextObject& context, const Acceptor& acceptor, cons
   audit(context.setup->audit, event);
 }
 
+// send_ntlm = audit: who of this host logs in elsewhere, once the answer is on its way.
+void record_initiation(const ContextObject& context, const Initiator& initiator) {
+  if (context.setup->policy().send_ntlm != protocol::Policy::Send::kAudit) {
+    return;
+  }
+  const protocol::Session& session = initiator.established()->session;
+  AuditEvent event;
+  event.event = "initiate";
+  event.success = true;
+  event.reason = "ok";
+  event.user = initiator.responder()->account().user;
+  event.domain = initiator.responder()->account().domain;
+  event.target = initiator.request().target;
+  event.version = context.setup->policy().initiate_v1 ? "NTLMv1" : "NTLMv2";
+  event.flags = session.flags();
+  event.mic = initiator.established()->mic_sent ? "sent" : "absent";
+  event.key_bits = session.key_bits();
+  audit(context.setup->audit, event);
+}
+
 // The context of the first leg. credential: null means GSS_C_NO_CREDENTIAL.
 Result<void> begin_accepting(ContextObject& context, const CredentialObject* credential) {
   std::shared_ptr<const protocol::AcceptorSetup> acceptor;
@@ -148,6 +169,15 @@ Result<void> begin_accepting(ContextObject& context, const CredentialObject* cre
   }
   context.machine.emplace<Acceptor>(std::move(acceptor), system_clock(), system_random());
   return {};
+}
+
+// Whether a service is asked for on this very host.
+bool is_here(const protocol::ServiceName& service, const protocol::HostNames& names) {
+  const auto is_host = [&service](std::string_view name) {
+    return equal_ignoring_case(service.host, name);
+  };
+  return service.host.empty() || is_host("localhost") || service.host.starts_with("127.") ||
+         is_host("::1") || is_host(names.dns_computer) || is_host(names.nb_computer);
 }
 
 Result<void> begin_initiating(ContextObject& context, const CredentialObject* credential,
@@ -185,6 +215,8 @@ Result<void> begin_initiating(ContextObject& context, const CredentialObject* cr
     request.target = target->kind == NameObject::Kind::kService
                          ? protocol::spn(target->service)
                          : protocol::display(target->account, protocol::DisplayForm::kUserAtDomain);
+    request.target_is_here = target->kind == NameObject::Kind::kService &&
+                             is_here(target->service, context.setup->host());
     context.target = std::make_unique<NameObject>(*target);
   }
   if (request.datagram && !context.setup->policy().allow_datagram) {
@@ -290,6 +322,7 @@ Status initiate_leg(const InitiateCall& call) {
     return output.error();
   }
   if (step->complete) {
+    record_initiation(*context, *initiator);
     establish(*context, initiator_flags(*initiator));
     set(call.flags, context->granted_flags);
     set(call.lifetime, remaining_lifetime(*context));

@@ -33,6 +33,7 @@ constexpr ProfileValue kProfileValues[] = {
     {"hardened", "policy", "require_mic", "yes"},
     {"hardened", "policy", "target_name", "required"},
     {"hardened", "policy", "challenge_max_age", "60"},
+    {"hardened", "policy", "reflection", "refuse"},
     {"compat", "policy", "channel_bindings", "when-supported"},
     {"compat", "policy", "target_name", "off"},
 };

@@ -85,7 +85,8 @@ Result<void> check_features(NegotiateFlags flags, const Policy& policy,
   if (is_protected && policy.require_128 && (flags & (kEss | k128)) != (kEss | k128)) {
     return fail(Errc::kFeatureMissing, "NegotiateFlags.128AndESS");
   }
-  if ((options.require_sign && !is_protected) || (options.require_seal && (flags & kSeal) == 0)) {
+  if (((options.require_sign || policy.require_sign) && !is_protected) ||
+      ((options.require_seal || policy.require_seal) && (flags & kSeal) == 0)) {
     return fail(Errc::kFeatureMissing, "NegotiateFlags.Required");
   }
   return {};
@@ -447,7 +448,8 @@ Result<Acceptor::Step> Acceptor::on_authenticate(const ExpectAuthenticate& state
 // R47: a null session has no keys, so nothing can be signed or sealed in it.
 Result<Acceptor::Step> Acceptor::establish_anonymous(const Claim& claim,
                                                      const crypto::ChannelBindings* bindings) {
-  if (options_.require_sign || options_.require_seal) {
+  if (options_.require_sign || options_.require_seal || setup_->policy.require_sign ||
+      setup_->policy.require_seal) {
     return fail(Errc::kAnonymousRefused, "AUTHENTICATE.Anonymous");
   }
   TRY_VOID(check_bindings(claim, bindings));

@@ -33,6 +33,30 @@ Result<void> check_target(std::string_view target) {
   return {};
 }
 
+std::string_view host_of(std::string_view target) {
+  const std::size_t slash = target.find('/');
+  std::string_view host = slash == std::string_view::npos ? target : target.substr(slash + 1);
+  return host.substr(0, host.find_first_of("/:"));
+}
+
+bool matches(std::string_view host, std::string_view pattern) {
+  if (pattern.starts_with("*.")) {
+    pattern.remove_prefix(1);
+    return host.size() > pattern.size() &&
+           equal_ignoring_case(host.substr(host.size() - pattern.size()), pattern);
+  }
+  return equal_ignoring_case(host, pattern);
+}
+
+// security.md section 2, send_ntlm: to whom this host's users may answer at all.
+Result<void> check_destination(const Policy& policy, std::string_view target) {
+  const bool any_host = policy.send_to.empty() && policy.send_ntlm != Policy::Send::kDeny;
+  const std::string_view host = host_of(target);
+  const bool listed = std::any_of(policy.send_to.begin(), policy.send_to.end(),
+                                  [host](const std::string& one) { return matches(host, one); });
+  return any_host || listed ? Result<void>() : fail(Errc::kTargetRefused, "policy.send_to");
+}
+
 // Text for AUTHENTICATE in the agreed charset.
 Result<Bytes> wire_text(std::string_view text, bool unicode) {
   if (unicode) {
@@ -70,6 +94,7 @@ Result<Initiator::Step> Initiator::step(ByteView token, const crypto::ChannelBin
 // [MS-NLMP] 3.1.5.1.1
 Result<Initiator::Step> Initiator::on_start() {
   TRY_VOID(check_target(request_.target));
+  TRY_VOID(check_destination(policy_, request_.target));
   NegotiateMessage message;
   message.flags = kAlwaysOffered;
   if (request_.sign || request_.seal) {
@@ -132,6 +157,12 @@ Result<Initiator::Answer> Initiator::read_challenge(const ExpectChallenge& state
   }
   if ((challenge.flags & kTargetInfo) != 0 && !challenge.target_info.empty()) {
     TRY(answer.info, parse_target_info(challenge.target_info));
+    if (policy_.refuse_reflection && !request_.target_is_here && answer.info.nb_computer) {
+      TRY(const std::string computer, utf8_from_utf16le(*answer.info.nb_computer));
+      if (equal_ignoring_case(computer, request_.workstation)) {
+        return fail(Errc::kTargetRefused, "CHALLENGE.MsvAvNbComputerName");
+      }
+    }
     answer.used |= kTargetInfo;
     TRY_VOID(write_av_pairs(answer, bindings));
   } else {

@@ -34,6 +34,7 @@ struct InitiatorRequest {
       0;                    // replaces the flags to offer when not 0 (GSS_NTLMSSP_NEG_FLAGS_OID)
   std::string target;       // SPN for MsvAvTargetName; may be empty
   std::string workstation;  // NetBIOS name of this host; may be empty
+  bool target_is_here = false;  // the target is this host, by whichever of its names
 };
 
 class Initiator {

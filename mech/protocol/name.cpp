@@ -22,13 +22,11 @@ Result<std::size_t> units(std::string_view text) {
 Result<void> check_account(const AccountName& name) {
   TRY(const std::size_t user, units(name.user));
   TRY(const std::size_t domain, units(name.domain));
-  if (user == 0) {
+  // A backslash inside would be displayed as another account's domain.
+  if (user == 0 || user > kMaxUser || name.user.find('\\') != std::string::npos) {
     return fail(Errc::kBadName, "account.user");
   }
-  if (user > kMaxUser) {
-    return fail(Errc::kBadName, "account.user");
-  }
-  if (domain > kMaxDomain) {
+  if (domain > kMaxDomain || name.domain.find('\\') != std::string::npos) {
     return fail(Errc::kBadName, "account.domain");
   }
   return {};

@@ -30,6 +30,12 @@ Policy::Receive receive_from(std::string_view word) {
                                : Policy::Receive::kAllow;
 }
 
+Policy::Send send_from(std::string_view word) {
+  return word == "allow"  ? Policy::Send::kAllow
+         : word == "deny" ? Policy::Send::kDeny
+                          : Policy::Send::kAudit;
+}
+
 std::vector<std::string> upper_list(const std::vector<std::string>& words) {
   std::vector<std::string> out;
   out.reserve(words.size());
@@ -57,6 +63,7 @@ constexpr Loosening kLoosenings[] = {
     {"allow_anonymous", [](P p, P) { return p.allow_anonymous; }},
     {"allow_datagram", [](P p, P) { return p.allow_datagram; }},
     {"require_128", [](P p, P) { return !p.require_128; }},
+    {"send_ntlm", [](P p, P) { return p.send_ntlm == Policy::Send::kAllow; }},
     {"challenge_max_age", [](P p, P n) { return p.challenge_max_age > n.challenge_max_age; }},
     {"max_lifetime", [](P p, P n) { return p.max_lifetime > n.max_lifetime; }},
     {"context_lifetime", [](P p, P n) { return above(p.context_lifetime, n.context_lifetime); }},
@@ -84,12 +91,17 @@ Policy Policy::from(const Config& config) {
   policy.allow_anonymous = flag("allow_anonymous");
   policy.allow_datagram = flag("allow_datagram");
   policy.require_128 = flag("require_128");
+  policy.require_sign = flag("require_sign");
+  policy.require_seal = flag("require_seal");
   policy.challenge_max_age = number("challenge_max_age");
   policy.max_lifetime = number("max_lifetime");
   policy.context_lifetime = number("context_lifetime");
   policy.allow_blank_passwords = flag("allow_blank_passwords");
   policy.nil_domain_retry = flag("nil_domain_retry");
   policy.receive_ntlm = receive_from(text("receive_ntlm"));
+  policy.send_ntlm = send_from(text("send_ntlm"));
+  policy.send_to = list("send_to");
+  policy.refuse_reflection = text("reflection") == "refuse";
   policy.deny_users = upper_list(list("deny_users"));
   policy.deny_domains = upper_list(list("deny_domains"));
   policy.allow_domains = upper_list(list("allow_domains"));

@@ -17,6 +17,7 @@ struct Policy {
   enum class Mic : std::uint8_t { kAuto, kYes, kNo };
   enum class Target : std::uint8_t { kOff, kIfPresent, kRequired };
   enum class Receive : std::uint8_t { kAllow, kDenyDomain, kDenyAll };
+  enum class Send : std::uint8_t { kAllow, kAudit, kDeny };
 
   bool accept_v1 = false;  // min_version = v1: NTLMv1 and NTLM2-session responses are verified too
   bool initiate_v1 = false;  // initiator_version = v1
@@ -28,7 +29,9 @@ struct Policy {
       accepted_targets;  // SPNs; empty: nothing to compare with (kRequired: our own names)
   bool allow_anonymous = false;
   bool allow_datagram = false;
-  bool require_128 = true;                 // and ESS, where SIGN or SEAL is agreed
+  bool require_128 = true;    // and ESS, where SIGN or SEAL is agreed
+  bool require_sign = false;  // of the acceptor's peers
+  bool require_seal = false;
   std::uint32_t challenge_max_age = 300;   // seconds from CHALLENGE to AUTHENTICATE
   std::uint32_t max_lifetime = 36 * 3600;  // seconds between the issued and the peer's timestamp
   std::uint32_t context_lifetime =
@@ -36,6 +39,9 @@ struct Policy {
   bool allow_blank_passwords = false;
   bool nil_domain_retry = true;
   Receive receive_ntlm = Receive::kAllow;
+  Send send_ntlm = Send::kAudit;
+  std::vector<std::string> send_to;  // host or *.domain; empty: all, unless kDeny
+  bool refuse_reflection = false;
   std::vector<std::string> deny_users;     // upper-cased
   std::vector<std::string> deny_domains;   // upper-cased
   std::vector<std::string> allow_domains;  // upper-cased; empty: all

@@ -155,6 +155,21 @@ TEST_F(AcceptorTest, TargetThatIsNotOurs) {
   EXPECT_FALSE(exchange(untrusting, peer));
 }
 
+TEST_F(AcceptorTest, PeerThatDoesNotAgreeToWhatThePolicyRequires) {
+  Policy sign;
+  sign.require_sign = true;
+  Acceptor refusing = make(sign);
+  EXPECT_EQ(refusing.step(negotiate_message(kHttpFlags), nullptr).error().code,
+            Errc::kFeatureMissing);
+  Acceptor taking = make(sign);
+  EXPECT_TRUE(exchange(taking, Peer{}));
+  Policy seal;
+  seal.require_seal = true;
+  Acceptor sealing = make(seal);
+  EXPECT_EQ(sealing.step(negotiate_message(kUsualFlags & ~wire::kSeal), nullptr).error().code,
+            Errc::kFeatureMissing);
+}
+
 TEST_F(AcceptorTest, ReceivingCanBeForbidden) {
   Policy policy;
   policy.receive_ntlm = Policy::Receive::kDenyAll;

@@ -171,6 +171,42 @@ TEST_F(InitiatorTest, TargetThatCarriesAnother) {
   }
 }
 
+TEST_F(InitiatorTest, HostThatIsNotOnTheList) {
+  struct Row {
+    const char* target;
+    bool allowed;
+  };
+  for (const Row& row :
+       {Row{"HTTP/server.example.com", true}, Row{"HTTP/SERVER.example.COM:8080", true},
+        Row{"HTTP/a.b.lab.test", true}, Row{"HTTP/lab.test", false}, Row{"HTTP/xlab.test", false},
+        Row{"HTTP/10.1.2.3", false}, Row{"", false}}) {
+    Policy policy;
+    policy.send_to = {"server.example.com", "*.lab.test"};
+    InitiatorRequest request = sealed();
+    request.target = row.target;
+    EXPECT_EQ(make(request, policy).step({}, nullptr).has_value(), row.allowed) << row.target;
+  }
+}
+
+TEST_F(InitiatorTest, NobodyIsLoggedInToWhenSendingIsDenied) {
+  Policy policy;
+  policy.send_ntlm = Policy::Send::kDeny;
+  EXPECT_EQ(make(sealed(), policy).step({}, nullptr).error().code, Errc::kTargetRefused);
+}
+
+TEST_F(InitiatorTest, ReflectedChallenge) {
+  for (const bool here : {false, true}) {
+    Policy policy = Policy::hardened();
+    Acceptor acceptor(acceptor_setup(), clock_, random_);
+    InitiatorRequest request = sealed();
+    request.workstation = "SERVER";  // the acceptor's own name
+    request.target_is_here = here;
+    Initiator initiator = make(request, policy);
+    const auto challenge = acceptor.step(initiator.step({}, nullptr)->token, nullptr);
+    EXPECT_EQ(initiator.step(challenge->token, nullptr).has_value(), here);
+  }
+}
+
 TEST_F(InitiatorTest, HalfMadeContextTravels) {
   Acceptor acceptor(acceptor_setup(), clock_, random_);
   Initiator initiator = make(sealed());

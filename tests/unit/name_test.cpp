@@ -18,13 +18,18 @@ TEST(AccountName, TakesEachForm) {
   EXPECT_EQ(shown("user@dom.example"), "[dom.example][user]");
   EXPECT_EQ(shown("first@second@dom"), "[dom][first@second]");
   EXPECT_EQ(shown("DOM\\user@dom"), "[DOM][user@dom]");
-  EXPECT_EQ(shown("DOM\\a\\b"), "[DOM][a\\b]");
   EXPECT_EQ(shown("ü@d"), "[d][ü]");
 }
 
 TEST(AccountName, EnterpriseNameStaysWhole) {
   EXPECT_EQ(shown("user@dom.example", false), "[][user@dom.example]");
   EXPECT_EQ(shown("DOM\\user@x", false), "[DOM][user@x]");
+}
+
+// It would be displayed as an account of the domain "a".
+TEST(AccountName, BackslashInTheUserOrTheDomain) {
+  EXPECT_EQ(shown("DOM\\a\\b"), "refused");
+  EXPECT_EQ(shown("\\a\\b"), "refused");
 }
 
 TEST(AccountName, EmptyUser) {

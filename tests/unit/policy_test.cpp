@@ -29,6 +29,7 @@ TEST(Policy, HardenedTightensOnly) {
   expected.require_mic = Policy::Mic::kYes;
   expected.target_name = Policy::Target::kRequired;
   expected.challenge_max_age = 60;
+  expected.refuse_reflection = true;
   EXPECT_EQ(Policy::hardened(), expected);
   EXPECT_TRUE(loosened(Config("hardened")).empty());
 }
@@ -54,6 +55,11 @@ TEST_F(PolicyTest, EveryKeyReachesItsMember) {
   expected.allow_anonymous = true;
   expected.allow_datagram = true;
   expected.require_128 = false;
+  expected.require_sign = true;
+  expected.require_seal = true;
+  expected.send_ntlm = Policy::Send::kDeny;
+  expected.send_to = {"a.example.com", "*.b.example.com"};
+  expected.refuse_reflection = true;
   expected.challenge_max_age = 1;
   expected.max_lifetime = 2;
   expected.context_lifetime = 3;
@@ -71,6 +77,8 @@ TEST_F(PolicyTest, EveryKeyReachesItsMember) {
                    "require_mic = no\ntarget_name = required\n"
                    "accepted_targets = HTTP/www.example.com HTTP/www\nallow_anonymous = yes\n"
                    "allow_datagram = true\nrequire_128 = false\nchallenge_max_age = 1\n"
+                   "require_sign = yes\nrequire_seal = yes\nsend_ntlm = deny\nreflection = refuse\n"
+                   "send_to = a.example.com *.b.example.com\n"
                    "max_lifetime = 2\ncontext_lifetime = 3\nallow_blank_passwords = yes\n"
                    "nil_domain_retry = no\nreceive_ntlm = deny-domain\n"
                    "deny_users = root j\xc3\xbcrgen\ndeny_domains = Old\n"

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Contexts that travel, fail, and are used by several threads.
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <string>
@@ -193,6 +195,87 @@ TEST_F(Contexts, ManyThreadsShareOneCredential) {
     thread.join();
   }
   EXPECT_EQ(failures, 0);
+}
+
+// Runs `body` in a child; true when it says so there.
+template <typename Body>
+bool in_child(Body&& body) {
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(10);
+    _exit(body() ? 0 : 1);
+  }
+  int status = -1;
+  return waitpid(child, &status, 0) == child && status == 0;
+}
+
+OM_uint32 wrap_status(Context& context) {
+  gss_buffer_desc in = buffer("message");
+  Buffer token;
+  OM_uint32 minor = 0;
+  return gss_wrap(&minor, context.get(), 1, 0, &in, nullptr, token.out());
+}
+
+TEST_F(Contexts, P04AfterAForkOnlyTheFirstUserGoesOn) {
+  auto exchange = establish(kProtected);
+  ASSERT_TRUE(exchange);
+  EXPECT_EQ(wrap_status(exchange->acceptor), GSS_S_COMPLETE);
+  EXPECT_TRUE(in_child([&] { return wrap_status(exchange->acceptor) == GSS_S_COMPLETE; }));
+  EXPECT_EQ(wrap_status(exchange->acceptor), GSS_S_NO_CONTEXT) << "the child was first";
+  EXPECT_EQ(wrap_status(exchange->initiator), GSS_S_COMPLETE) << "nobody else used this one";
+  EXPECT_TRUE(in_child([&] { return wrap_status(exchange->initiator) == GSS_S_COMPLETE; }));
+  exchange = establish(kProtected);
+  ASSERT_TRUE(exchange);
+  // The parent is first: it uses the context while the child waits for its word.
+  int pipe_ends[2];
+  ASSERT_EQ(pipe(pipe_ends), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(10);
+    char go = 0;
+    const bool heard = read(pipe_ends[0], &go, 1) == 1;
+    _exit(heard && wrap_status(exchange->acceptor) == GSS_S_NO_CONTEXT ? 0 : 1);
+  }
+  EXPECT_EQ(wrap_status(exchange->acceptor), GSS_S_COMPLETE);
+  ASSERT_EQ(write(pipe_ends[1], "g", 1), 1);
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(wrap_status(exchange->acceptor), GSS_S_COMPLETE);
+  close(pipe_ends[0]);
+  close(pipe_ends[1]);
+}
+
+TEST_F(Contexts, P04ANewContextOfTheParentDoesNotTakeTheChildsWord) {
+  for (int round = 0; round < 3; ++round) {
+    auto exchange = establish(kProtected);
+    ASSERT_TRUE(exchange);
+    int pipe_ends[2];
+    ASSERT_EQ(pipe(pipe_ends), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+      alarm(10);
+      char go = 0;
+      bool good = wrap_status(exchange->acceptor) == GSS_S_COMPLETE;
+      good = good && read(pipe_ends[0], &go, 1) == 1;
+      good = good && wrap_status(exchange->acceptor) == GSS_S_COMPLETE &&
+             establish(kProtected).has_value();
+      _exit(good ? 0 : 1);
+    }
+    exchange.reset();
+    // As many as a page of owners holds, and more.
+    for (int i = 0; i < 300; ++i) {
+      auto another = establish(kProtected);
+      ASSERT_TRUE(another);
+      ASSERT_EQ(wrap_status(another->acceptor), GSS_S_COMPLETE);
+    }
+    ASSERT_EQ(write(pipe_ends[1], "g", 1), 1);
+    int status = -1;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+    close(pipe_ends[0]);
+    close(pipe_ends[1]);
+  }
 }
 
 }  // namespace

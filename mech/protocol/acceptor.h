@@ -2,13 +2,14 @@
 // The acceptor's half of NTLM ([MS-NLMP] 3.2.5) as a state machine without I/O. All of
 // security.md's R1-R50 run here, in their order, or in the rooms that this one calls.
 //
-//   state                token          checks                                          next
-//   section ExpectNegotiate      NEGOTIATE      structure, charset, flags that policy requires
-//   ExpectAuthenticate  3.2.5.1.1 ExpectAuthenticate   AUTHENTICATE   structure, flags, version,
-//   echo, age; proof;    Established         3.2.5.1.2
-//                                       MIC; bindings, target; account; keys
-//   Established          any            none: an error                                  Failed
-//   Failed               any            none: kDeadContext                              Failed
+//   state               token         checks                               next
+//   ExpectNegotiate     NEGOTIATE     structure, charset, flags that       ExpectAuthenticate
+//                       (3.2.5.1.1)   policy requires
+//   ExpectAuthenticate  AUTHENTICATE  structure, flags, version, echo,     Established
+//                       (3.2.5.1.2)   age; proof; MIC; bindings, target;
+//                                     account; keys
+//   Established         any           none: an error                       Failed
+//   Failed              any           none: kDeadContext                   Failed
 //
 // Any error leads to Failed: the challenge is gone and no second response is looked at.
 // Not thread-safe; what it shares (AcceptorSetup) is immutable.

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // The initiator's half of NTLM ([MS-NLMP] 3.1.5) as a state machine without I/O.
 //
-//   state            token       checks                                              next section
-//   Start            none        - ExpectChallenge  3.1.5.1.1 ExpectChallenge  CHALLENGE structure,
-//   flags that the caller requires           Established      3.1.5.1.2 Established      any none:
-//   an error                                      Failed Failed           any         none:
-//   kDeadContext                                  Failed
+//   state            token         checks                                  next
+//   Start            none          -                                       ExpectChallenge
+//                    (3.1.5.1.1)
+//   ExpectChallenge  CHALLENGE     structure, flags that the caller        Established
+//                    (3.1.5.1.2)   requires
+//   Established      any           none: an error                          Failed
+//   Failed           any           none: kDeadContext                      Failed
 //
 // Never refuses because of an MsvAvTargetName in CHALLENGE. Sends a MIC whenever CHALLENGE has a
 // timestamp.

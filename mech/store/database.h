@@ -3,15 +3,17 @@
 // every acceptor maps for reading (store/lmdb_file.h). A writer never changes the file but replaces
 // it, so a look-up needs no lock and a half-written store is never seen.
 //
-//   key                               value (all numbers little-endian)
-//   00 "gss-ntlm"                     [0-3] CRC-32 [4-7] format version 1 [8-15] when the file was
-//   written upper(user) 00 upper(domain)      [0-3] CRC-32 [4-7] AccountFlag bits [8-15] created
-//   [16-23] password set
-//                                     [24-39] NT hash [40-55] LM hash or zeros
-//                                     [56-57] size of user [58-59] size of domain [60-61] number of
-//                                     attributes user and domain as they were spelled, then each
-//                                     attribute: [0-1] size of name [2-3] size of value, name,
-//                                     value
+//   key                         value (all numbers little-endian)
+//   00 "gss-ntlm"               [0-3] CRC-32  [4-7] format version 1
+//                               [8-15] when the file was written
+//   upper(user) 00 upper(domain)
+//                               [0-3] CRC-32  [4-7] AccountFlag bits
+//                               [8-15] created  [16-23] password set
+//                               [24-39] NT hash  [40-55] LM hash or zeros
+//                               [56-57] size of user  [58-59] size of domain
+//                               [60-61] number of attributes
+//                               user and domain as they were spelled, then each attribute:
+//                               [0-1] size of name  [2-3] size of value, name, value
 //
 // The CRC-32 is over the key and the value behind it: a damaged record is an error, not another
 // account. Times are seconds since 1970 UTC, 0 for unknown. Text is UTF-8; keys are upper-cased by

@@ -2,13 +2,12 @@
 // Accounts in a text file, one a line, in the two formats that NTLM on Linux has; lines of both may
 // be mixed.
 //
-//   DOMAIN:user:password                       gss-ntlmssp's and Heimdal's. DOMAIN may be empty
-//   (the account answers
-//                                              for any). The password is the rest of the line,
-//                                              colons included.
-//   user:uid:LM hash:NT hash:[flags]:LCT-time: smbpasswd(5). user may be DOMAIN\user. The uid and
-//   what stands behind
-//                                              the flags are not looked at.
+//   DOMAIN:user:password
+//       gss-ntlmssp's and Heimdal's. DOMAIN may be empty (the account answers for any). The
+//       password is the rest of the line, colons included.
+//   user:uid:LM hash:NT hash:[flags]:LCT-time:
+//       smbpasswd(5). user may be DOMAIN\user. The uid and what stands behind the flags are not
+//       looked at.
 //
 // A line of four fields or more is smbpasswd's when its second field is a number or its third or
 // fourth looks like a hash: a mistake in such a line is reported, never read as a password. Lines

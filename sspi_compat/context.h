@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // A context: the GSS context, what was asked of it, and what it has become.
 //
-//   state        comes from                    admits
-//   Challenged   a leg that wants another      the next leg, Delete, SIZES, FLAGS, PACKAGE_INFO,
-//   NEGOTIATION_INFO Open         the last leg, Import          everything but a leg
-//   (SEC_E_OUT_OF_SEQUENCE) Dead         a failed leg, DELETE_OLD      Delete only; everything else
-//   is SEC_E_INVALID_HANDLE
+//   state        comes from                 admits
+//   Challenged   a leg that wants another   the next leg, Delete, SIZES, FLAGS, PACKAGE_INFO,
+//                                           NEGOTIATION_INFO
+//   Open         the last leg, Import       everything but a leg (SEC_E_OUT_OF_SEQUENCE)
+//   Dead         a failed leg, DELETE_OLD   Delete only; everything else is SEC_E_INVALID_HANDLE
 //
 // Locks: sending and receiving have their own, so that one thread may encrypt while another
 // decrypts; a leg, an export and what looks at the whole context take both. Where both directions

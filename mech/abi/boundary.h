@@ -25,7 +25,8 @@
 
 namespace ntlm::abi {
 
-// The minor status of this thread's last failed call, for gssspi_mech_invoke (include/gssapi_ntlm.h).
+// The minor status of this thread's last failed call, for gssspi_mech_invoke
+// (include/gssapi_ntlm.h).
 inline constinit thread_local OM_uint32 last_failure = 0;
 
 template <typename Body>

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // The forms of wrap and MIC over buffers that lie apart. What each buffer type means:
-//   HEADER                  the signature, 16 bytes; exactly one
-//   DATA                    sealed (or only signed, when confidentiality is not asked or agreed),
-//   in place SIGN_ONLY               signed, never changed PADDING, TRAILER        NTLM has none:
-//   length 0 STREAM (unwrap only)    a whole wrap token; the one DATA becomes a view into it, or is
-//   allocated MIC_TOKEN (MIC only)    the signature, 16 bytes; exactly one EMPTY, MECH_PARAMS
-//   passed over
+//   HEADER                the signature, 16 bytes; exactly one
+//   DATA                  sealed (or only signed, when confidentiality is not asked or agreed),
+//                         in place
+//   SIGN_ONLY             signed, never changed
+//   PADDING, TRAILER      NTLM has none: length 0
+//   STREAM (unwrap only)  a whole wrap token; the one DATA becomes a view into it, or is allocated
+//   MIC_TOKEN (MIC only)  the signature, 16 bytes; exactly one
+//   EMPTY, MECH_PARAMS    passed over
 // DATA of a message that fails its signature is wiped.
 // ALLOCATE asks for memory in place of the caller's; nothing is allocated when a call fails. DATA
 // and SIGN_ONLY are under the signature in the order of the array, however many there are.

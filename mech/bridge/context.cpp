@@ -2,9 +2,11 @@
 // Contexts: where Kerberos or NTLM is chosen. Once chosen, a context stays with its mechanism.
 //
 //   initiator, Kerberos asked for   Kerberos begins. Only when it has no credential, and NTLM has
-//   one, NTLM begins. acceptor, Kerberos' token       Kerberos; in the sshd form NTLM, when the
-//   frame holds SPNEGO's first token. SPNEGO                          the real one. Kerberos inside
-//   it is Kerberos; it offers NTLM by itself.
+//                                   one, NTLM begins.
+//   acceptor, Kerberos' token       Kerberos; in the sshd form NTLM, when the frame holds SPNEGO's
+//                                   first token.
+//   SPNEGO                          the real one. Kerberos inside it is Kerberos; it offers NTLM by
+//                                   itself.
 //
 // In Kerberos' place stands SPNEGO that may negotiate NTLM only, not NTLM alone: programs made for
 // Kerberos are done when the acceptor has spoken last (libpq waits for it).

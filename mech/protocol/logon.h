@@ -88,8 +88,8 @@ class AccountSource {
 Result<LogonResult> verify_with_hash(const LogonRequest& request, Account account,
                                      const char* store);
 
-// The policy's lists of users and domains, for the account that was proven: every Verifier asks it before it says yes.
-// kAccountRestriction.
+// The policy's lists of users and domains, for the account that was proven: every Verifier asks it
+// before it says yes. kAccountRestriction.
 Result<void> check_lists(const Policy& policy, const HostNames& host, const AccountName& account);
 
 // The same work for an account that is not there: a decoy hash, so that time tells nothing (P11).
@@ -134,8 +134,8 @@ class Responder {
     crypto::ExportedSessionKey key;
   };
   virtual bool answers_whole() const { return false; }
-  // Writes what another process needs to answer as this one does (security.md P17); false: it cannot
-  // travel, since the secret is elsewhere.
+  // Writes what another process needs to answer as this one does (security.md P17); false: it
+  // cannot travel, since the secret is elsewhere.
   virtual bool save(Writer& /*writer*/) const { return false; }
   virtual Result<WholeAnswer> answer(ByteView negotiate, ByteView challenge) const;
 };

@@ -4,12 +4,12 @@
 // live as long as it does.
 //
 //   NEGOTIATE     [0-7] "NTLMSSP\0" [8-11] 1 [12-15] flags [16-23] domain [24-31] workstation
-//   [32-39] version CHALLENGE     [0-7] … [8-11] 2 [12-19] target name [20-23] flags [24-31] server
-//   challenge [32-39] reserved
-//                 [40-47] target info [48-55] version
-//   AUTHENTICATE  [0-7] … [8-11] 3 [12-19] LM [20-27] NT [28-35] domain [36-43] user [44-51]
-//   workstation
-//                 [52-59] encrypted session key [60-63] flags [64-71] version [72-87] MIC
+//                 [32-39] version
+//   CHALLENGE     [0-7] … [8-11] 2 [12-19] target name [20-23] flags [24-31] server challenge
+//                 [32-39] reserved [40-47] target info [48-55] version
+//   AUTHENTICATE  [0-7] … [8-11] 3 [12-19] LM [20-27] NT [28-35] domain [36-43] user
+//                 [44-51] workstation [52-59] encrypted session key [60-63] flags [64-71] version
+//                 [72-87] MIC
 //
 // The end of AUTHENTICATE's header is read off the lowest offset of a non-empty field, not off the
 // VERSION flag: curl echoes the flag over a 64-byte header (security.md R5).

@@ -5,20 +5,22 @@
  * both answer to one OID.
  *
  * A command is words separated by blanks; bytes are hexadecimal, "-" is none. Each gets one line of
- * answer: OK [word...]                            or   ERROR major minor text
+ * answer, "OK [word...]" or "ERROR major minor text":
  *
- *   mech ntlm|spnego                        the mechanism asked for from here on
- *   acquire init|accept|both NAME|-         a credential (NAME: bytes of a user name, or
- * SERVICE@HOST when accepting) password NAME PASSWORD                  an initiator credential from
- * a password bindings DATA                           channel bindings' application data from here
- * on init SERVICE@HOST FLAGS [TOKEN]         -> OK done|more token ret_flags accept TOKEN -> OK
- * done|more token ret_flags source_name wrap 0|1 DATA                           -> OK token
- * conf_state unwrap TOKEN                            -> OK data conf_state mic DATA -> OK token
- *   verify DATA TOKEN                       -> OK
- *   key                                     -> OK session_key
- *   inquire                                 -> OK source_name target_name mech_oid open
- *   move                                    the context is exported and imported again
- *   new                                     forgets context, credential and bindings
+ *   mech ntlm|spnego                  the mechanism asked for from here on
+ *   acquire init|accept|both NAME|-   a credential (NAME: bytes; SERVICE@HOST when accepting)
+ *   password NAME PASSWORD            an initiator credential from a password
+ *   bindings DATA                     channel bindings' application data from here on
+ *   init SERVICE@HOST FLAGS [TOKEN]   OK done|more token ret_flags
+ *   accept TOKEN                      OK done|more token ret_flags source_name
+ *   wrap 0|1 DATA                     OK token conf_state
+ *   unwrap TOKEN                      OK data conf_state
+ *   mic DATA                          OK token
+ *   verify DATA TOKEN                 OK
+ *   key                               OK session_key
+ *   inquire                           OK source_name target_name mech_oid open
+ *   move                              the context is exported and imported again
+ *   new                               forgets context, credential and bindings
  */
 #include <gssapi/gssapi_ext.h>
 #include <gssapi/gssapi_krb5.h>

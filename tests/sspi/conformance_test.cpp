@@ -688,8 +688,8 @@ TEST(Wire, IdentifyIsAgreedAndForbidsImpersonation) {
 }
 
 TEST(Wire, AnyTextMayBeTheTarget) {
-  for (const char* target :
-       {"server", "HTTP/www.example.com:8080", "MSSQLSvc/db.example.com/instance", "user@realm", ""}) {
+  for (const char* target : {"server", "HTTP/www.example.com:8080",
+                             "MSSQLSvc/db.example.com/instance", "user@realm", ""}) {
     Client client;
     Server server;
     client.target = target;

@@ -55,8 +55,8 @@ struct Peer {
 
 // NEGOTIATE of 40 bytes with VERSION.
 Bytes negotiate_message(std::uint32_t flags);
-// What Windows offers with SIGN and SEAL: UNICODE OEM REQUEST_TARGET SIGN SEAL LM_KEY NTLM ALWAYS_SIGN
-// ESS VERSION 128 KEY_EXCH 56.
+// What Windows offers with SIGN and SEAL: UNICODE OEM REQUEST_TARGET SIGN SEAL LM_KEY NTLM
+// ALWAYS_SIGN ESS VERSION 128 KEY_EXCH 56.
 inline constexpr std::uint32_t kUsualFlags = 0xe20882b7;
 // What an HTTP client offers: neither SIGN nor SEAL nor a key exchange nor VERSION.
 inline constexpr std::uint32_t kHttpFlags = 0x00088207;

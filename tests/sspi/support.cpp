@@ -84,7 +84,12 @@ struct Buffers {
 
 }  // namespace
 
-std::string private_path(const std::string& name) { return directory() + "/" + name; }
+std::string private_path(const std::string& name) {
+  if (directory().empty()) {
+    make_configuration();
+  }
+  return directory() + "/" + name;
+}
 
 bool add_configuration(const std::string& lines) {
   make_configuration();

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+// impersonation = identity; require_flags: S45; anonymous clients; Negotiate that begins raw.
+#include <sys/fsuid.h>
+
+#include "support.h"
+
+namespace sspi_test {
+namespace {
+
+const bool configured = add_configuration(
+    "[policy]\n    allow_anonymous = yes\n"
+    "[sspi]\n    impersonation = identity\n    require_flags = ASC_REQ_CONFIDENTIALITY "
+    "ASC_REQ_INTEGRITY\n"
+    "    negotiate_form = raw\n");
+
+TEST(Settings, ImpersonationThatChangesNothingIsOkAndReverts) {
+  Pair pair;
+  const int before = setfsuid(static_cast<uid_t>(-1));
+  ASSERT_EQ(ImpersonateSecurityContext(&pair.server.context), SEC_E_OK);
+  EXPECT_EQ(setfsuid(static_cast<uid_t>(-1)), before);
+  EXPECT_EQ(RevertSecurityContext(&pair.server.context), SEC_E_OK);
+}
+
+TEST(Settings, S45_AFlagThatIsRequiredAndAskedForMustBeGranted) {
+  struct Case {
+    ULONG client, server;
+    SECURITY_STATUS expected;
+  };
+  for (const Case& one :
+       {Case{0, 0, SEC_E_OK}, Case{0, ASC_REQ_INTEGRITY, SEC_E_SECURITY_QOS_FAILED},
+        Case{ISC_REQ_INTEGRITY, ASC_REQ_INTEGRITY, SEC_E_OK},
+        Case{ISC_REQ_INTEGRITY, ASC_REQ_CONFIDENTIALITY, SEC_E_SECURITY_QOS_FAILED},
+        Case{ISC_REQ_CONFIDENTIALITY, ASC_REQ_CONFIDENTIALITY, SEC_E_OK},
+        Case{0, ASC_REQ_MUTUAL_AUTH, SEC_E_OK}}) {
+    Client client;
+    Server server;
+    client.request = one.client;
+    server.request = one.server;
+    EXPECT_EQ(exchange(client, server).server, one.expected);
+    SecPkgContext_SessionKey key{};
+    if (one.expected != SEC_E_OK) {
+      EXPECT_EQ(QueryContextAttributesA(&server.context, SECPKG_ATTR_SESSION_KEY, &key),
+                SEC_E_INVALID_HANDLE);
+    }
+  }
+}
+
+TEST(Settings, AnAnonymousClientNeedsTheServersConsent) {
+  for (const ULONG request : {0u, ASC_REQ_ALLOW_NULL_SESSION}) {
+    Client client;
+    Server server;
+    client.request = ISC_REQ_NULL_SESSION;
+    server.request = request;
+    const Outcome outcome = exchange(client, server);
+    EXPECT_EQ(outcome.client, SEC_E_OK) << SspiCompatGetLastText();
+    EXPECT_TRUE(client.attributes & ISC_RET_NULL_SESSION);
+    EXPECT_EQ(outcome.server, request != 0 ? SEC_E_OK : SEC_E_LOGON_DENIED)
+        << SspiCompatGetLastText();
+    if (request != 0) {
+      EXPECT_TRUE(server.attributes & ASC_RET_NULL_SESSION);
+    }
+  }
+}
+
+TEST(Settings, NegotiateBeginsRawAndAWinprServerWouldUnderstand) {
+  Client client("Negotiate");
+  Server server("NTLM");
+  const Outcome outcome = exchange(client, server);
+  EXPECT_EQ(outcome.tokens.front().substr(0, 8), std::string("NTLMSSP\0", 8));
+  EXPECT_EQ(outcome.server, SEC_E_OK);
+}
+
+}  // namespace
+}  // namespace sspi_test

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The limit of bare cryptography, and how near protocol/session comes to it: each figure of both
-// from the same rounds, interleaved, as medians; the ratio is the figure that counts.
-#include <algorithm>
-#include <chrono>
+// The limit of bare cryptography, and how near protocol/session comes to it.
 #include <cstdio>
-#include <functional>
-#include <vector>
+#include <cstdlib>
+#include <string>
 
 #include "bench/bare_crypto.h"
+#include "bench/rounds.h"
 #include "protocol/session.h"
 
 namespace {
@@ -15,41 +13,9 @@ namespace {
 using namespace ntlm;
 using protocol::Piece;
 using protocol::Session;
-using Clock = std::chrono::steady_clock;
-
-constexpr int kRounds = 9;
-constexpr auto kSlice = std::chrono::milliseconds(40);
-
-double nanoseconds_each(const std::function<void()>& once) {
-  std::size_t batch = 1;
-  for (;;) {
-    const auto start = Clock::now();
-    for (std::size_t i = 0; i < batch; ++i) {
-      once();
-    }
-    const auto spent = Clock::now() - start;
-    if (spent >= kSlice) {
-      return std::chrono::duration<double, std::nano>(spent).count() / static_cast<double>(batch);
-    }
-    batch *= 2;
-  }
-}
-
-double median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + kRounds / 2, values.end());
-  return values[kRounds / 2];
-}
-
-void compare(const char* name, const std::function<void()>& limit,
-             const std::function<void()>& ours) {
-  std::vector<double> limits, figures, ratios;
-  for (int round = 0; round < kRounds; ++round) {
-    limits.push_back(nanoseconds_each(limit));
-    figures.push_back(nanoseconds_each(ours));
-    ratios.push_back(limits.back() / figures.back());
-  }
-  std::printf("%-28s %12.0f %12.0f %9.1f %%\n", name, median(limits), median(figures),
-              100 * median(ratios));
+void print(const std::string& name, const bench::Comparison& figures) {
+  std::printf("%-28s %12.0f %12.0f %9.1f %%\n", name.c_str(), figures.limit, figures.measured,
+              100 * figures.of_limit);
 }
 
 constexpr wire::NegotiateFlags kFlags =
@@ -71,18 +37,20 @@ void messages(const char* size_name, std::size_t size) {
   std::array<std::uint8_t, Session::kSignatureSize> signature{};
   const Piece piece{message.data(), message.data(), size, true};
   const ByteView view = message;
-  compare((std::string("seal + unseal ") + size_name).c_str(),
-          [&] { bare.seal_and_unseal(message); },
-          [&] {
-            bool was_sealed = false;
-            must_pass(initiator.seal({&piece, 1}, signature) &&
-                      acceptor.unseal({&piece, 1}, signature, &was_sealed) && was_sealed);
-          });
-  compare(
-      (std::string("sign + verify ") + size_name).c_str(), [&] { bare.sign_and_verify(message); },
-      [&] {
-        must_pass(initiator.sign({&view, 1}, signature) && acceptor.verify({&view, 1}, signature));
-      });
+  print(std::string("seal + unseal ") + size_name,
+        bench::compare([&] { bare.seal_and_unseal(message); },
+                       [&] {
+                         bool was_sealed = false;
+                         must_pass(initiator.seal({&piece, 1}, signature) &&
+                                   acceptor.unseal({&piece, 1}, signature, &was_sealed) &&
+                                   was_sealed);
+                       }));
+  print(std::string("sign + verify ") + size_name,
+        bench::compare([&] { bare.sign_and_verify(message); },
+                       [&] {
+                         must_pass(initiator.sign({&view, 1}, signature) &&
+                                   acceptor.verify({&view, 1}, signature));
+                       }));
 }
 
 }  // namespace
@@ -90,7 +58,7 @@ void messages(const char* size_name, std::size_t size) {
 int main() {
   bench::BareHandshake handshake;
   std::printf("bare handshake, both sides: %.0f ns\n\n",
-              nanoseconds_each([&] { handshake.run(); }));
+              bench::nanoseconds_each([&] { handshake.run(); }));
   std::printf("%-28s %12s %12s %11s\n", "nanoseconds each", "limit", "session", "of limit");
   messages("64 B", 64);
   messages("1 KiB", 1024);

@@ -111,6 +111,20 @@ char32_t upper_code_point(char32_t value) {
 
 Result<Bytes> utf16le_from_utf8(std::string_view text) { return utf16le<Bytes>(text); }
 
+namespace {
+// A buffer that only counts.
+struct Counter {
+  std::size_t bytes = 0;
+  void reserve(std::size_t) {}
+  void push_back(std::uint8_t) { ++bytes; }
+};
+}  // namespace
+
+Result<std::size_t> utf16_units(std::string_view text) {
+  TRY(const Counter counter, utf16le<Counter>(text));
+  return counter.bytes / 2;
+}
+
 Result<SecretBytes> utf16le_from_password(std::string_view text) {
   return utf16le<SecretBytes>(text);
 }

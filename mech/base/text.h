@@ -14,6 +14,8 @@ namespace ntlm {
 // UTF-8 to UTF-16LE bytes. Ill-formed UTF-8 (overlong forms, surrogates, beyond U+10FFFF) and
 // U+0000 are kBadName.
 Result<Bytes> utf16le_from_utf8(std::string_view text);
+// How many UTF-16 code units that would be.
+Result<std::size_t> utf16_units(std::string_view text);
 // The same for a password: the copy is wiped when it dies. U+0000 is refused here too.
 Result<SecretBytes> utf16le_from_password(std::string_view text);
 // UTF-16LE bytes to UTF-8. An odd length, a lone surrogate or U+0000 is kDefectiveMessage

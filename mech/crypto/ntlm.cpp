@@ -65,9 +65,18 @@ Result<LmHash> lmowf_v1(ByteView password_oem) {
 
 // [MS-NLMP] 3.3.2
 ResponseKeyNt ntowf_v2(const NtHash& hash, ByteView user_utf16le, ByteView domain_utf16le) {
-  Bytes user(user_utf16le.begin(), user_utf16le.end());
-  upper_utf16le(user);
-  Digest16 digest = hmac_md5(hash.expose(), {user, domain_utf16le});
+  const HmacMd5Key key(hash.expose());
+  HmacMd5 mac(key);
+  std::array<std::uint8_t, 64> piece{};
+  for (ByteView rest = user_utf16le; !rest.empty();) {
+    const auto upper = std::span(piece).first(std::min(rest.size(), piece.size()));
+    std::copy_n(rest.begin(), upper.size(), upper.begin());
+    upper_utf16le(upper);
+    mac.update(upper);
+    rest = rest.subspan(upper.size());
+  }
+  mac.update(domain_utf16le);
+  Digest16 digest = mac.finish();
   return take<ResponseKeyNt>(digest);
 }
 

@@ -11,17 +11,11 @@ constexpr std::size_t kMaxUser = 256;
 constexpr std::size_t kMaxDomain = 255;
 constexpr std::size_t kMaxSpn = 256;
 
-// How many UTF-16 units the text takes; fails on what is not text.
-Result<std::size_t> units(std::string_view text) {
-  TRY(const Bytes utf16le, utf16le_from_utf8(text));
-  return utf16le.size() / 2;
-}
-
 }  // namespace
 
 Result<void> check_account(const AccountName& name) {
-  TRY(const std::size_t user, units(name.user));
-  TRY(const std::size_t domain, units(name.domain));
+  TRY(const std::size_t user, utf16_units(name.user));
+  TRY(const std::size_t domain, utf16_units(name.domain));
   // A backslash inside would be displayed as another account's domain.
   if (user == 0 || user > kMaxUser || name.user.find('\\') != std::string::npos) {
     return fail(Errc::kBadName, "account.user");
@@ -59,7 +53,7 @@ Result<ServiceName> parse_service(std::string_view text) {
   if (separator != std::string_view::npos) {
     name.host = text.substr(separator + 1);
   }
-  TRY(const std::size_t size, units(text));
+  TRY(const std::size_t size, utf16_units(text));
   if (name.service.empty() || size > kMaxSpn) {
     return fail(Errc::kBadName, "service");
   }

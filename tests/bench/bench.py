@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 
-INCUMBENT = "/usr/lib/x86_64-linux-gnu/gss/gssntlmssp.so"
+INCUMBENT = "/usr/lib/x86_64-linux-gnu/gssntlmssp/gssntlmssp.so"
 OID = "1.3.6.1.4.1.311.2.2.10"
 NT_HASH = "a4f49c406510bdcab6824ee7c30fd852"  # "Password"
 

@@ -106,7 +106,7 @@ tl::expected<SecretBytes, Refusal> ask_twice(const std::string& whose) {
 }  // namespace
 
 tl::expected<SecretBytes, Refusal> read_password(bool from_stdin, const std::string& whose) {
-  const auto text = from_stdin ? read_line(STDIN_FILENO) : ask_twice(whose);
+  auto text = from_stdin ? read_line(STDIN_FILENO) : ask_twice(whose);
   if (!text) {
     return text;
   }

@@ -307,9 +307,10 @@ class TextIndex {
 
   struct Record {
     std::string user, domain;
-    std::array<std::uint8_t, 16> nt_hash, lm_hash;
-    std::uint32_t next;
-    bool has_lm_hash, has_hash, disabled, locked, trust_account;
+    std::array<std::uint8_t, 16> nt_hash{}, lm_hash{};
+    std::uint32_t next = kNone;
+    bool has_lm_hash = false, has_hash = false, disabled = false, locked = false,
+         trust_account = false;
   };
   struct Slot {
     std::uint32_t record = kNone;
@@ -376,23 +377,18 @@ class TextIndex {
     } else if (const char* why = chain(slot.record, upper_utf8(account.name.domain), number)) {
       return why;
     }
-    Record record{std::move(account.name.user),
-                  std::move(account.name.domain),
-                  {},
-                  {},
-                  kNone,
-                  account.lm_hash.has_value(),
-                  account.has_hash,
-                  account.disabled,
-                  account.locked,
-                  account.trust_account};
+    Record& record = records_.emplace_back();
+    record.user = std::move(account.name.user);
+    record.domain = std::move(account.name.domain);
     std::copy_n(account.nt_hash.expose().begin(), record.nt_hash.size(), record.nt_hash.begin());
     if (account.lm_hash) {
       std::copy_n(account.lm_hash->expose().begin(), record.lm_hash.size(), record.lm_hash.begin());
     }
-    records_.push_back(std::move(record));
-    wipe(record.nt_hash.data(), record.nt_hash.size());
-    wipe(record.lm_hash.data(), record.lm_hash.size());
+    record.has_lm_hash = account.lm_hash.has_value();
+    record.has_hash = account.has_hash;
+    record.disabled = account.disabled;
+    record.locked = account.locked;
+    record.trust_account = account.trust_account;
     return nullptr;
   }
 

@@ -219,7 +219,9 @@ SECURITY_STATUS Credential::initiator(gss_cred_id_t* credential) {
   if (initiator_ == nullptr) {
     const SECURITY_STATUS status = acquire_initiator();
     if (status != SEC_E_OK) {
-      return status == SEC_E_INSUFFICIENT_MEMORY ? status : SEC_E_NO_CREDENTIALS;
+      // A name that the mechanism cannot use is, here, nothing to authenticate with.
+      return status == SEC_E_UNKNOWN_CREDENTIALS || status == SEC_E_NOT_OWNER ? SEC_E_NO_CREDENTIALS
+                                                                              : status;
     }
   }
   *credential = initiator_.get();

@@ -41,6 +41,11 @@ class Configuration : public testing::Environment {
                    "[audit]\n    syslog = no\n");
     setenv("GSS_NTLM_CONF", private_path("ntlm.conf").c_str(), 1);
     setenv("GSS_MECH_CONFIG", SSPI_TEST_MECH_CONF, 1);
+    // No KDC anywhere, and no DNS asked for one.
+    write_file(
+        private_path("krb5.conf"),
+        "[libdefaults]\n    dns_lookup_kdc = false\n    dns_canonicalize_hostname = false\n");
+    setenv("KRB5_CONFIG", private_path("krb5.conf").c_str(), 1);
     unsetenv("NTLM_USER_FILE");
   }
   ~Configuration() override { std::filesystem::remove_all(directory()); }

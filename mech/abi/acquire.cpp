@@ -52,6 +52,10 @@ Result<std::shared_ptr<const protocol::AcceptorSetup>> find_acceptor(const Setup
   if (keyfile.empty()) {
     return setup.acceptor;
   }
+  const KeyfileAcceptor* const kept = setup.keyfile.load(std::memory_order_acquire);
+  if (kept != nullptr && kept->path == keyfile) {
+    return kept->acceptor;
+  }
   store::StoreSettings settings;
   settings.user_file = keyfile;
   auto verifier = store::open_verifier(settings);
@@ -59,8 +63,15 @@ Result<std::shared_ptr<const protocol::AcceptorSetup>> find_acceptor(const Setup
     store::record_store_fault(std::move(verifier.error()));
     return fail(Errc::kStore, "keyfile");
   }
-  return std::make_shared<const protocol::AcceptorSetup>(setup.policy(), setup.host(),
-                                                         std::move(*verifier));
+  auto fresh = std::make_unique<const KeyfileAcceptor>(
+      KeyfileAcceptor{keyfile, std::make_shared<const protocol::AcceptorSetup>(
+                                   setup.policy(), setup.host(), std::move(*verifier))});
+  auto acceptor = fresh->acceptor;
+  const KeyfileAcceptor* none = nullptr;
+  if (setup.keyfile.compare_exchange_strong(none, fresh.get(), std::memory_order_acq_rel)) {
+    (void)fresh.release();
+  }
+  return acceptor;
 }
 
 NameObject name_for(const CredentialObject& credential, const CredentialRequest& request) {

@@ -6,6 +6,7 @@
 // can leave held.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -17,6 +18,12 @@
 
 namespace ntlm::abi {
 
+// An account file that a credential store named, with what accepts by it.
+struct KeyfileAcceptor {
+  std::string path;
+  std::shared_ptr<const protocol::AcceptorSetup> acceptor;
+};
+
 struct Setup {
   Config config;
   std::string user_file;  // NTLM_USER_FILE; may be empty
@@ -26,6 +33,15 @@ struct Setup {
   AuditSettings audit;
   std::string transfer_key;  // path of the key file; empty: exports are not sealed
   bool default_mechanism = true;
+
+  // The first key file that was asked for is kept with its index: a server asks for the same one
+  // again with each request.
+  mutable std::atomic<const KeyfileAcceptor*> keyfile{nullptr};
+
+  Setup() = default;
+  Setup(const Setup&) = delete;
+  Setup& operator=(const Setup&) = delete;
+  ~Setup() { delete keyfile.load(); }
 
   const protocol::Policy& policy() const { return acceptor->policy; }
   const protocol::HostNames& host() const { return acceptor->names; }

@@ -176,6 +176,28 @@ TEST_F(Credentials, AKeyfileStandsInForTheStores) {
   EXPECT_TRUE(establish(kProtected, initiator.get(), acceptor.get()));
 }
 
+TEST_F(Credentials, TwoKeyfilesAreNotMixedUpAndAChangedOneCounts) {
+  const std::string one = accounts_.write("one", "TEST:carol:Secret3\n");
+  const std::string two = accounts_.write("two", "TEST:dave:Secret4\n");
+  Credential carol, dave, first, second, again;
+  ASSERT_EQ(acquire_from(GSS_C_NO_NAME, GSS_C_INITIATE, {{"ntlmssp_keyfile", one}}, carol),
+            GSS_S_COMPLETE);
+  ASSERT_EQ(acquire_from(GSS_C_NO_NAME, GSS_C_INITIATE, {{"ntlmssp_keyfile", two}}, dave),
+            GSS_S_COMPLETE);
+  ASSERT_EQ(acquire_from(GSS_C_NO_NAME, GSS_C_ACCEPT, {{"ntlmssp_keyfile", one}}, first),
+            GSS_S_COMPLETE);
+  ASSERT_EQ(acquire_from(GSS_C_NO_NAME, GSS_C_ACCEPT, {{"ntlmssp_keyfile", two}}, second),
+            GSS_S_COMPLETE);
+  EXPECT_TRUE(establish(kProtected, carol.get(), first.get()));
+  EXPECT_FALSE(establish(kProtected, dave.get(), first.get()));
+  EXPECT_TRUE(establish(kProtected, dave.get(), second.get()));
+  EXPECT_FALSE(establish(kProtected, carol.get(), second.get()));
+  accounts_.write("one", "TEST:carol:another password\n");
+  ASSERT_EQ(acquire_from(GSS_C_NO_NAME, GSS_C_ACCEPT, {{"ntlmssp_keyfile", one}}, again),
+            GSS_S_COMPLETE);
+  EXPECT_FALSE(establish(kProtected, carol.get(), again.get()));
+}
+
 TEST_F(Credentials, KeysOfOtherMechanismsDisturbNothing) {
   Credential credential;
   EXPECT_EQ(acquire_from(GSS_C_NO_NAME, GSS_C_ACCEPT,

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """`cmake --install` puts every file where an administrator and a packager look for it, keeps a configuration that is
-there, and what it installs can be used. Usage: install_test.py BUILD LIBDIR BINDIR SBINDIR INCLUDEDIR MANDIR"""
+there, and what it installs can be used. Usage: install_test.py BUILD LIBDIR BINDIR INCLUDEDIR MANDIR"""
 import os
 import subprocess
 import sys
@@ -9,23 +9,23 @@ import tempfile
 import unittest
 from pathlib import Path
 
-BUILD, LIB, BIN, SBIN, INCLUDE, MAN = sys.argv[1:7]
+BUILD, LIB, BIN, INCLUDE, MAN = sys.argv[1:6]
 
 WANTED = [
     f"{LIB}/gss/gss_ntlm.so",
     f"{LIB}/gss/gss_ntlm_bridge.so",
+    f"{LIB}/libsspi.so",
     f"{LIB}/libsspi_compat.so",
     f"{LIB}/libsspi_compat.so.0",
     f"{LIB}/pkgconfig/gss-ntlm.pc",
     f"{LIB}/pkgconfig/sspi-compat.pc",
     f"{LIB}/cmake/SspiCompat/SspiCompatConfig.cmake",
     f"{BIN}/ntlmctl",
-    f"{SBIN}/ntlm-authd",
     f"{INCLUDE}/gssapi/gssapi_ntlm.h",
     f"{INCLUDE}/sspi/sspi.h",
     f"{MAN}/man5/ntlm.conf.5",
     f"{MAN}/man8/ntlmctl.8",
-    f"{MAN}/man8/ntlm-authd.8",
+    f"{MAN}/man8/gss_ntlm.8",
     "/etc/gss/mech.d/ntlm.conf",
     "/etc/gss/ntlm.conf",
 ]

@@ -17,6 +17,7 @@ constexpr std::array kCommands = {
     ntlm::ntlmctl::add_user_commands,
     ntlm::ntlmctl::add_config_command,
     ntlm::ntlmctl::add_decode_command,
+    ntlm::ntlmctl::add_diagnose_command,
 };
 
 int run(int argc, char** argv) {

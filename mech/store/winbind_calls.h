@@ -2,7 +2,7 @@
 // Calls into libwbclient, which knows no deadline: a frozen winbindd or a lost domain controller
 // holds one for a minute and more. So each call runs on a thread of this room, and the caller waits
 // for it no longer than it said; a late call is left to end by itself
-// (docs/decisions/0010-winbind-deadline.md).
+// (docs/decisions/0012-winbind-deadline.md).
 //
 // The library is loaded when a store first asks, and stays. Threads are made on demand, keep one
 // wbcContext each that no other thread ever sees, and end after ten idle seconds. A child of fork()

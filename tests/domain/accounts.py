@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Run in the domain controller's node before Samba starts: accounts in every state that a logon can meet.
 
-All have the password of the first argument. Lockout comes at the tenth wrong password and nothing unlocks by itself.
+All have the password of the first argument. Lockout comes at the hundredth wrong password and nothing unlocks by itself.
 """
 import sys
 import time
@@ -36,7 +36,7 @@ def main(password):
         db.modify(message, controls)
 
     day = 24 * 3600 * 10_000_000
-    change(base, {"lockoutThreshold": "10", "lockoutDuration": str(-(2**63)), "lockOutObservationWindow": str(-day),
+    change(base, {"lockoutThreshold": "100", "lockoutDuration": str(-(2**63)), "lockOutObservationWindow": str(-day),
                   "maxPwdAge": str(-42 * day), "minPwdAge": "0"})
     for name in PLAIN:
         db.newuser(name, password)
@@ -49,7 +49,7 @@ def main(password):
     change(dn["acctexpired"], {"accountExpires": filetime(time.time() - 86400)})
     change(dn["nohours"], {"logonHours": b"\0" * 21})
     change(dn["otherws"], {"userWorkstations": "OTHERPC"})
-    change(dn["locked"], {"lockoutTime": filetime(time.time()), "badPwdCount": "10"}, ["relax:0"])
+    change(dn["locked"], {"lockoutTime": filetime(time.time()), "badPwdCount": "100"}, ["relax:0"])
     db.add_remove_group_members("Protected Users", ["prot"], add_members_operation=True)
 
     for i in range(15):

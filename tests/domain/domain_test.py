@@ -408,13 +408,13 @@ class Outages(Domain):
                 self.assertLess(seconds, 0.5)
         for got, seconds, name in results[4:]:
             self.assertEqual((got, name), (0, "MEM1\\carol"))
-            self.assertLess(seconds, 0.2)
+            self.assertLess(seconds, 0.5)
         # Who comes later does not wait for the deadline beside somebody who already does.
         results = self.worker.log_in(ALICE, *[("LAB\\bob", PASSWORD, 0.5)] * 3)
         for got, seconds, _ in results:
             self.assertEqual(hex(got), hex(minor))
         for _, seconds, _ in results[1:]:
-            self.assertLess(seconds, 1.0)
+            self.assertLess(seconds, 1.5)
 
     def recovery(self, most):
         began = time.monotonic()
@@ -429,7 +429,7 @@ class Outages(Domain):
             self.outage(MINOR["AUTHORITY_DOWN"])
         finally:
             LAB.member.signal("winbindd", signal.SIGCONT)
-        self.recovery(1)
+        self.recovery(3)
 
     def test_winbindd_stopped_and_started(self):
         LAB.stop_winbindd()
@@ -437,7 +437,7 @@ class Outages(Domain):
             self.outage(MINOR["AUTHORITY_DOWN"], at_once=True)
         finally:
             LAB.start_winbindd()
-        self.recovery(1)
+        self.recovery(3)
 
     def test_winbindd_starts_after_the_first_logon(self):
         LAB.stop_winbindd()

@@ -4,8 +4,7 @@
  * which NTLM module it loads. Two of them let two modules talk that one process cannot hold, since
  * both answer to one OID.
  *
- * A command is words separated by blanks; bytes are hexadecimal, "-" is none. Each gets one line of
- * answer, "OK [word...]" or "ERROR major minor text":
+ * The commands of lines.h; the answers are "OK [word...]" or "ERROR major minor text":
  *
  *   mech ntlm|spnego                  the mechanism asked for from here on
  *   acquire init|accept|both NAME|-   a credential (NAME: bytes; SERVICE@HOST when accepting)
@@ -29,6 +28,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lines.h"
+
 static gss_OID_desc ntlm_oid = {10, "\x2b\x06\x01\x04\x01\x82\x37\x02\x02\x0a"};
 static gss_OID_desc spnego_oid = {6, "\x2b\x06\x01\x05\x05\x02"};
 static gss_OID_desc session_key_oid = {11, "\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x05\x05"};
@@ -40,35 +41,11 @@ static struct gss_channel_bindings_struct bindings;
 static gss_channel_bindings_t with_bindings = GSS_C_NO_CHANNEL_BINDINGS;
 
 static gss_buffer_desc bytes_of(const char* hex) {
-  gss_buffer_desc out = {0, NULL};
-  size_t i;
-  unsigned value;
-  if (hex != NULL && strcmp(hex, "-") != 0) {
-    out.length = strlen(hex) / 2;
-  }
-  out.value = calloc(1, out.length + 1);
-  if (out.value == NULL) {
-    abort();
-  }
-  for (i = 0; i < out.length; ++i) {
-    if (sscanf(hex + 2 * i, "%2x", &value) != 1) {
-      abort(); /* the driver's mistake */
-    }
-    ((unsigned char*)out.value)[i] = (unsigned char)value;
-  }
-  return out;
+  const Bytes bytes = read_bytes(hex);
+  return (gss_buffer_desc){bytes.length, bytes.value};
 }
 
-static void print_bytes(gss_buffer_t buffer) {
-  size_t i;
-  putchar(' ');
-  if (buffer->length == 0) {
-    putchar('-');
-  }
-  for (i = 0; i < buffer->length; ++i) {
-    printf("%02x", ((unsigned char*)buffer->value)[i]);
-  }
-}
+static void print_bytes(gss_buffer_t buffer) { print_word(buffer->value, buffer->length); }
 
 static void print_status(OM_uint32 code, int type) {
   OM_uint32 minor;
@@ -343,24 +320,7 @@ static int obey(char** word, int words) {
 }
 
 int main(void) {
-  char* line = NULL;
-  size_t room = 0;
-  while (getline(&line, &room, stdin) > 0) {
-    char* word[5] = {NULL};
-    int words = 0;
-    char* rest = NULL;
-    char* next;
-    for (next = strtok_r(line, " \n", &rest); next != NULL && words < 4;
-         next = strtok_r(NULL, " \n", &rest)) {
-      word[words++] = next;
-    }
-    if (words == 0 || !obey(word, words)) {
-      fputs("ERROR ffffffff ffffffff not a command of this program", stdout);
-    }
-    putchar('\n');
-    fflush(stdout);
-  }
+  serve(obey);
   forget();
-  free(line);
   return 0;
 }

@@ -25,6 +25,7 @@ def from_hex(word):
 
 class GssPeer:
     def __init__(self, program, mech_conf, mech="ntlm", **environment):
+        self.program = program
         self.process = subprocess.Popen(
             [program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
             env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "GSS_MECH_CONFIG": str(mech_conf), "KRB5_CONFIG": os.devnull,

@@ -102,6 +102,21 @@ class Refused(Exception):
     pass
 
 
+def fields(authenticate_message):
+    """LM response, NT response, domain, user, workstation, EncryptedRandomSessionKey ([MS-NLMP] 2.2.1.3)."""
+    def field(at):
+        length, _, offset = struct.unpack("<HHL", authenticate_message[at:at + 8])
+        return authenticate_message[offset:offset + length]
+    return [field(at) for at in range(12, 60, 8)]
+
+
+def exported_session_key(authenticate_message, password):
+    """What both sides hold after an NTLMv2 login with key exchange, whoever made the message."""
+    _, nt, domain, user, _, encrypted = fields(authenticate_message)
+    key = ntlm.NTOWFv2(user.decode("utf-16le"), password, domain.decode("utf-16le"))
+    return ARC4.new(ntlm.hmac_md5(key, nt[:16])).encrypt(encrypted)
+
+
 class Acceptor:
     def __init__(self, accounts, flags=DEFAULT_FLAGS, with_timestamp=True):
         self.accounts = accounts  # {user: password}
@@ -134,11 +149,7 @@ class Acceptor:
         return ntlm.hmac_md5(key, proof)
 
     def accept(self, authenticate_message):
-        def field(at):
-            length, _, offset = struct.unpack("<HHL", authenticate_message[at:at + 8])
-            return authenticate_message[offset:offset + length]
-
-        lm, nt, domain, user, _, session_key = (field(at) for at in range(12, 60, 8))
+        lm, nt, domain, user, _, session_key = fields(authenticate_message)
         self.user, self.domain = user.decode("utf-16le"), domain.decode("utf-16le")
         flags, = struct.unpack("<L", authenticate_message[60:64])
         base = self._proven(self.user, self.domain, nt)

@@ -72,7 +72,7 @@ class Case(unittest.TestCase):
         peer.password(rf"{domain}\{user}", password)
         return peer
 
-    def check_protection(self, one, other, sealed=True, sizes=(1, 7, 8, 1000, 65000, 3)):
+    def check_protection(self, one, other, sealed=True, sizes=(1, 7, 8, 1000, 65000, 3), mics=True):
         """Messages of many sizes, both ways, in turns; each side opens what the other closed."""
         for number, size in enumerate(sizes):
             data = bytes((number + i) % 256 for i in range(size))
@@ -82,7 +82,8 @@ class Case(unittest.TestCase):
                 if sealed and size > 8:
                     self.assertNotIn(data, token)
                 self.assertEqual(receiver.unwrap(token), (data, sealed))
-                receiver.verify(data, sender.mic(data))
+                if mics:
+                    receiver.verify(data, sender.mic(data))
 
     def refused(self, call, *arguments):
         with self.assertRaises(GssError) as caught:

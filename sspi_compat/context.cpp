@@ -161,13 +161,12 @@ SECURITY_STATUS choose_credential(Credential& credential, ULONG requested, gss_c
 SECURITY_STATUS initiate_leg(const Leg& leg, Context& context, Output& output) {
   gss_cred_id_t credential = GSS_C_NO_CREDENTIAL;
   Bindings bindings;
-  Name target;
   SECURITY_STATUS status = read_bindings(leg.input, bindings);
   if (status == SEC_E_OK) {
     status = choose_credential(*context.credential, context.required, &credential);
   }
-  if (status == SEC_E_OK) {
-    status = import_target(context.target, &context.package == &kKerberos, target);
+  if (status == SEC_E_OK && context.target_name == nullptr) {
+    status = import_target(context.target, &context.package == &kKerberos, context.target_name);
   }
   if (status != SEC_E_OK) {
     return status;
@@ -176,10 +175,10 @@ SECURITY_STATUS initiate_leg(const Leg& leg, Context& context, Output& output) {
       input_buffer(context.gss == GSS_C_NO_CONTEXT ? std::string_view() : input_token(leg.input));
   const gss_OID mechanism = context.credential->initial_mechanism();
   Answer answer;
-  answer.major = gss_init_sec_context(&answer.minor, credential, &context.gss, target.get(),
-                                      mechanism, gss_flags_of_isc(context.required),
-                                      GSS_C_INDEFINITE, bindings.get(), &input, &answer.mechanism,
-                                      answer.token.out(), &answer.flags, &answer.lifetime);
+  answer.major = gss_init_sec_context(
+      &answer.minor, credential, &context.gss, context.target_name.get(), mechanism,
+      gss_flags_of_isc(context.required), GSS_C_INDEFINITE, bindings.get(), &input,
+      &answer.mechanism, answer.token.out(), &answer.flags, &answer.lifetime);
   if (GSS_ERROR(answer.major)) {
     give_error_token(answer, output, (leg.requested & ISC_REQ_EXTENDED_ERROR) != 0);
     return status_of(Call::kInitiate, answer.major, answer.minor, mechanism);
@@ -315,11 +314,9 @@ SECURITY_STATUS accept_leg(const Leg& leg, Context& context, Output& output) {
   }
   gss_buffer_desc input = input_buffer(token);
   Answer answer;
-  gss_name_t source = GSS_C_NO_NAME;
   answer.major = gss_accept_sec_context(
-      &answer.minor, &context.gss, context.credential->acceptor(), &input, bindings.get(), &source,
+      &answer.minor, &context.gss, context.credential->acceptor(), &input, bindings.get(), nullptr,
       &answer.mechanism, answer.token.out(), &answer.flags, &answer.lifetime, nullptr);
-  const Name client(source);
   if (GSS_ERROR(answer.major)) {
     give_error_token(answer, output, (leg.requested & ASC_REQ_EXTENDED_ERROR) != 0);
     return status_of(Call::kAccept, answer.major, answer.minor, context.package.mechanism());
@@ -391,6 +388,7 @@ void Context::opened(gss_const_OID spoken_mechanism, OM_uint32 flags) {
   spoken = &package_of(spoken_mechanism, package);
   mechanism = spoken->mechanism();
   granted = flags;
+  target_name.reset();
   state = State::kOpen;
   started = time(nullptr);
   ntlm_ = spoken == &kNtlm;

@@ -24,8 +24,6 @@
 
 namespace sspi {
 
-class Token;
-
 class Context {
  public:
   enum class State { kChallenged, kOpen, kDead };
@@ -71,6 +69,7 @@ class Context {
   ULONG required = 0;        // ISC_REQ_ or ASC_REQ_ of the last leg
   ULONG returned = 0;        // pfContextAttr of the last leg
   std::string target;        // initiator: as the caller wrote it
+  Name target_name;          // the same for GSS, until the context is Open
   std::int64_t started = 0;  // seconds since 1970
   std::shared_ptr<Credential> credential;
   SecHandle token{};  // acceptor: for SECPKG_ATTR_ACCESS_TOKEN, made on demand

@@ -6,6 +6,7 @@
 
 #include <gssapi/gssapi_krb5.h>
 
+#include <algorithm>
 #include <cstring>
 #include <ctime>
 
@@ -236,6 +237,21 @@ SECURITY_STATUS next_leg(const Leg& leg, bool initiator, bool fits, Step&& step)
   return status;
 }
 
+// A SECBUFFER_TARGET_HOST or SECBUFFER_TARGET (UTF-16) stands in for pszTargetName.
+std::optional<std::string> target_of(const SecBufferDesc* input, std::optional<std::string> named) {
+  for (const ULONG type : {ULONG{SECBUFFER_TARGET_HOST}, ULONG{SECBUFFER_TARGET}}) {
+    const SecBuffer* buffer = find_buffer(input, type);
+    if (buffer == nullptr || buffer->pvBuffer == nullptr || buffer->cbBuffer == 0) {
+      continue;
+    }
+    WideString text(buffer->cbBuffer / sizeof(WCHAR), WCHAR{});
+    std::memcpy(text.data(), buffer->pvBuffer, text.size() * sizeof(WCHAR));
+    text.resize(std::min(text.find(WCHAR{}), text.size()));
+    return buffer->cbBuffer % sizeof(WCHAR) == 0 ? to_utf8(text) : std::nullopt;
+  }
+  return named;
+}
+
 template <typename Char>
 SECURITY_STATUS initiate(PCredHandle credential_handle, const Char* target_name, const Leg& leg,
                          PSecBufferDesc output_buffers) {
@@ -243,7 +259,7 @@ SECURITY_STATUS initiate(PCredHandle credential_handle, const Char* target_name,
   if ((leg.requested & kRefused) != 0) {
     return failure(SEC_E_UNSUPPORTED_FUNCTION, "fContextReq asks for DATAGRAM or PROMPT_FOR_CREDS");
   }
-  auto target = text_of(target_name);
+  auto target = target_of(leg.input, text_of(target_name));
   if (!target) {
     return failure(SEC_E_TARGET_UNKNOWN, "pszTargetName is not valid text");
   }

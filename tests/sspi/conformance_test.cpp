@@ -287,6 +287,33 @@ INSTANTIATE_TEST_SUITE_P(FirstLeg, NegotiateFlags,
                                          Asked{ISC_REQ_SEQUENCE_DETECT, true, false},
                                          Asked{ISC_REQ_CONFIDENTIALITY, true, true}));
 
+TEST(FirstLeg, ATargetBufferStandsInForTheName) {
+  Client client;
+  Server server;
+  std::u16string target = u"HTTP/from.the.buffer";
+  SecBuffer name{static_cast<ULONG>(target.size() * 2), SECBUFFER_TARGET_HOST, target.data()};
+  SecBufferDesc in{SECBUFFER_VERSION, 1, &name};
+  FirstLeg room;
+  ASSERT_EQ(InitializeSecurityContextA(&client.credential, nullptr, "HTTP/host", 0, 0, 0, &in, 0,
+                                       &client.context, &room.out_desc, nullptr, nullptr),
+            SEC_I_CONTINUE_NEEDED);
+  client.started = true;
+  std::string challenge, authenticate, nothing;
+  ASSERT_EQ(server.step(std::string(room.room, room.out.cbBuffer), challenge),
+            SEC_I_CONTINUE_NEEDED);
+  ASSERT_EQ(client.step(challenge, authenticate), SEC_E_OK);
+  ASSERT_EQ(server.step(authenticate, nothing), SEC_E_OK);
+  SecPkgContext_ClientSpecifiedTarget seen{};
+  ASSERT_EQ(QueryContextAttributesA(&server.context, SECPKG_ATTR_CLIENT_SPECIFIED_TARGET, &seen),
+            SEC_E_OK);
+  EXPECT_EQ(std::u16string(seen.sTargetName), target);
+  FreeContextBuffer(seen.sTargetName);
+  name.cbBuffer = 3;  // half a character
+  EXPECT_EQ(InitializeSecurityContextA(&client.credential, nullptr, "HTTP/host", 0, 0, 0, &in, 0,
+                                       &client.context, &room.out_desc, nullptr, nullptr),
+            SEC_E_TARGET_UNKNOWN);
+}
+
 TEST(FirstLeg, PromptAndDatagramAreUnsupported) {
   FirstLeg leg;
   EXPECT_EQ(leg(ISC_REQ_PROMPT_FOR_CREDS, &leg.out_desc), SEC_E_UNSUPPORTED_FUNCTION);

@@ -178,8 +178,7 @@ TEST(TransferProcess, AnotherProcessDecrypts) {
   const pid_t child = fork();
   if (child == 0) {
     setenv("SSPI_TEST_CHILD", private_path("").c_str(), 1);
-    execl("/proc/self/exe", "transfer", "--gtest_filter=TransferChild.*",
-          "--gtest_also_run_disabled_tests", nullptr);
+    execl("/proc/self/exe", "transfer", "--gtest_filter=TransferChild.*", nullptr);
     _exit(127);
   }
   int status = 0;
@@ -195,9 +194,11 @@ std::string read_file(const std::string& path) {
   return text.str();
 }
 
-TEST(TransferChild, DISABLED_Decrypts) {
+TEST(TransferChild, Decrypts) {
   const char* directory = getenv("SSPI_TEST_CHILD");
-  ASSERT_NE(directory, nullptr);
+  if (directory == nullptr) {
+    GTEST_SKIP() << "AnotherProcessDecrypts runs this in a process of its own";
+  }
   setenv("GSS_NTLM_CONF", (std::string(directory) + "ntlm.conf").c_str(), 1);
   Side side;
   ASSERT_EQ(import(read_file(std::string(directory) + "context"), side), SEC_E_OK)

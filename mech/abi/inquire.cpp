@@ -325,7 +325,7 @@ OM_uint32 gss_set_sec_context_option(OM_uint32* minor_status, gss_ctx_id_t* cont
 }
 
 OM_uint32 gssspi_mech_invoke(OM_uint32* minor_status, const gss_OID /*desired_mech*/,
-                             const gss_OID desired_object, gss_buffer_t value) noexcept {
+                             const gss_OID desired_object, gss_buffer_t value) {
   clear(minor_status);
   const bool known = is_oid(desired_object, {GSS_NTLM_INVOKE_LAST_MINOR_OID_STRING,
                                              GSS_NTLM_INVOKE_LAST_MINOR_OID_LENGTH});

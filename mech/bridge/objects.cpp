@@ -21,7 +21,7 @@ constexpr gss_OID_desc oid(const char (&bytes)[N]) {
 struct {
   std::uint8_t bytes[32];
   std::size_t length;
-} constinit own_oid;
+} constinit own_oid{};
 
 }  // namespace
 

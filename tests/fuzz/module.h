@@ -54,15 +54,14 @@ class Pair {
   explicit Pair(int legs = 4) {
     OM_uint32 minor = 0;
     char user[] = "Domain\\User";
-    char password[] = "Password";
     gss_buffer_desc text{sizeof user - 1, user};
-    gss_buffer_desc secret{sizeof password - 1, password};
+    gss_key_value_element_desc password{GSS_NTLM_CS_PASSWORD, "Password"};
+    const gss_key_value_set_desc store{1, &password};
     gss_name_t name = GSS_C_NO_NAME;
     FUZZ_CHECK(gss_import_name(&minor, &text, GSS_C_NT_USER_NAME, &name) == GSS_S_COMPLETE);
     gss_cred_id_t credential = GSS_C_NO_CREDENTIAL;
-    FUZZ_CHECK(gssspi_acquire_cred_with_password(&minor, name, &secret, 0, GSS_C_NO_OID_SET,
-                                                 GSS_C_INITIATE, &credential, nullptr,
-                                                 nullptr) == GSS_S_COMPLETE);
+    FUZZ_CHECK(gss_acquire_cred_from(&minor, name, 0, GSS_C_NO_OID_SET, GSS_C_INITIATE, &store,
+                                     &credential, nullptr, nullptr) == GSS_S_COMPLETE);
     gss_buffer_desc there = GSS_C_EMPTY_BUFFER;
     gss_buffer_desc back = GSS_C_EMPTY_BUFFER;
     for (int leg = 0; leg < legs; ++leg) {

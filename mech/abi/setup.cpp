@@ -301,6 +301,20 @@ auto with_snapshot(Answer&& answer) {
   return answer(current_snapshot());
 }
 
+// Once a process: that its failures are counted apart from those of other processes (P14).
+void report_lockout(const Setup& setup) {
+  static constinit std::atomic_flag told;
+  const std::string_view reason = store::lockout_fault();
+  if (reason.empty() || setup.policy().lockout_threshold == 0 || told.test_and_set()) {
+    return;
+  }
+  AuditEvent event;
+  event.event = "lockout-not-shared";
+  event.success = true;
+  event.detail = reason;
+  audit(setup.audit, event);
+}
+
 // Once a snapshot: what an administrator must hear of.
 void report(const Snapshot& snapshot) {
   if (snapshot.reported.test(std::memory_order_relaxed)) {
@@ -323,6 +337,7 @@ void report(const Snapshot& snapshot) {
     event.detail = sentence;
     audit(snapshot.setup->audit, event);
   }
+  report_lockout(*snapshot.setup);
 }
 
 // --- time and chance

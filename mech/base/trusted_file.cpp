@@ -199,6 +199,14 @@ tl::expected<void, std::string> check_trusted(const std::string& path, Trust tru
   return check_file(path, status, trust);
 }
 
+tl::expected<FileDescriptor, std::string> open_trusted_directory(const std::string& path) {
+  auto entry = walk(path);
+  if (!entry) {
+    return Refusal(entry.error());
+  }
+  return std::move(entry->directory);
+}
+
 tl::expected<SecretBytes, std::string> read_trusted(const TrustedFile& file, std::size_t limit) {
   SecretBytes content;
   constexpr std::size_t kStep = 65536;

@@ -52,6 +52,9 @@ tl::expected<TrustedFile, std::string> open_trusted(const std::string& path, Tru
 // The directories above, and the entry itself when it exists (for the database file before LMDB
 // opens it).
 tl::expected<void, std::string> check_trusted(const std::string& path, Trust trust);
+// The directory that holds `path`, for a file that is made or written there: it and those above are
+// as open_trusted() wants them. The file itself may be missing.
+tl::expected<FileDescriptor, std::string> open_trusted_directory(const std::string& path);
 // The whole content; `limit` bytes at most (64 MiB by default).
 tl::expected<SecretBytes, std::string> read_trusted(const TrustedFile& file,
                                                     std::size_t limit = 64u << 20);

@@ -9,6 +9,7 @@
 #include <variant>
 
 #include "store/database.h"
+#include "store/lockout.h"
 #include "store/text_file.h"
 #ifdef NTLM_WITH_WINBIND
 #include "store/winbind_responder.h"
@@ -86,7 +87,9 @@ class Chain final : public Verifier {
   explicit Chain(std::vector<Link> links) : links_(std::move(links)) {
     for (const Link& link : links_) {
       const auto* verifier = std::get_if<std::unique_ptr<const Verifier>>(&link);
-      if (verifier != nullptr && host_ == nullptr) {
+      if (verifier == nullptr) {
+        lockout_ = &Lockout::of_process();
+      } else if (host_ == nullptr) {
         host_ = verifier->get();
       }
     }
@@ -99,7 +102,10 @@ class Chain final : public Verifier {
         return result;
       }
     }
-    return tl::unexpected<Error>(refuse_unknown(request));
+    const tl::unexpected<Error> unknown(refuse_unknown(request));
+    return lockout_ == nullptr ? Result<LogonResult>(unknown)
+                               : lockout_->settle(request.policy,
+                                                  lockout_->place_of(request.account), unknown);
   }
 
   const protocol::HostNames* host_names() const override {
@@ -107,16 +113,20 @@ class Chain final : public Verifier {
   }
 
  private:
-  static Result<LogonResult> ask(const AccountSource& source, const LogonRequest& request) {
+  Result<LogonResult> ask(const AccountSource& source, const LogonRequest& request) const {
     TRY(auto account, source.find(request.account, request.host.nb_domain));
-    return verify_with_hash(request, std::move(account), source.kind());
+    const Lockout::Place place = lockout_->place_of(account.name);
+    return lockout_->settle(request.policy, place,
+                            verify_with_hash(request, std::move(account), source.kind()));
   }
-  static Result<LogonResult> ask(const Verifier& verifier, const LogonRequest& request) {
+  // A domain locks its accounts itself.
+  Result<LogonResult> ask(const Verifier& verifier, const LogonRequest& request) const {
     return verifier.verify(request);
   }
 
   std::vector<Link> links_;
-  const Verifier* host_ = nullptr;  // whose names CHALLENGE bears
+  const Lockout* lockout_ = nullptr;  // of the stores that hold hashes; null: there are none
+  const Verifier* host_ = nullptr;    // whose names CHALLENGE bears
 };
 
 class AnonymousResponder final : public Responder {
@@ -186,6 +196,11 @@ tl::expected<std::shared_ptr<const Verifier>, std::string> open_verifier(
     return Sentence("no store of accounts is configured");
   }
   return std::make_shared<Chain>(std::move(links));
+}
+
+std::string_view lockout_fault() {
+  const Lockout* lockout = Lockout::of_process_if_used();
+  return lockout == nullptr ? std::string_view() : std::string_view(lockout->unshared());
 }
 
 // Neither waits for the lock: a child of fork() may have inherited it closed.

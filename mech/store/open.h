@@ -6,6 +6,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/config.h"
 #include "protocol/logon.h"
@@ -30,6 +31,10 @@ tl::expected<std::shared_ptr<const protocol::Verifier>, std::string> open_verifi
 // The last reason why a store could not be used, for gss_display_status; empty when there is none.
 std::string last_store_fault();
 void record_store_fault(std::string sentence);
+
+// Why the failures that lock a name (store/lockout.h) are counted for this process alone; empty when
+// other processes share the counts, or no store here needs them.
+std::string_view lockout_fault();
 
 // The initiator's default account: the first usable line of the text file (a plaintext password, or
 // a hash), whose user (and domain) match `wanted` where those are given. kNoCredential when there

@@ -66,7 +66,9 @@ class Configurations {
     write(name + ".conf",
           "[ntlm]\n store = text:" + directory_ + "/" + users +
               "\n netbios_computer = Server\n netbios_domain = Domain\n"
-              " dns_computer = server.example.com\n dns_domain = example.com\n[policy]\n " +
+              " dns_computer = server.example.com\n dns_domain = example.com\n[policy]\n"
+              // Each name fails hundreds of times here.
+              " lockout_threshold = 0\n " +
               policy +
               "\n[audit]\n syslog = no\n failures_per_second = 0\n json = " + audit_path() + "\n");
   }
@@ -79,10 +81,13 @@ Configurations& configurations() {
   return all;
 }
 
+// Of attempts: a configuration that is looser than the default has a record of its own.
 std::size_t audit_records() {
   std::ifstream in(configurations().audit_path());
   std::size_t count = 0;
-  for (std::string line; std::getline(in, line);) ++count;
+  for (std::string line; std::getline(in, line);) {
+    count += line.find("\"event\":\"accept\"") != std::string::npos ? 1u : 0u;
+  }
   return count;
 }
 

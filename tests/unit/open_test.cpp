@@ -112,6 +112,25 @@ TEST_F(OpenTest, ChainStopsAtAStoreThatCannotBeRead) {
   }
 }
 
+// The names are this test's alone: the counts are the process'.
+TEST_F(OpenTest, TenWrongPasswordsLockAnAccountAndAnUnknownName) {
+  const std::string path = directory_.write("users", ":guessed:Password\n");
+  const auto verifier = open_verifier({{"text:" + path}, ""});
+  ASSERT_TRUE(verifier);
+  for (int i = 0; i < 10; ++i) {
+    // The account has no domain: any that the peer claims counts for it.
+    const std::string domain = "D" + std::to_string(i);
+    EXPECT_EQ(log_on(**verifier, *with_password(domain + "\\guessed", "wrong")).error,
+              Errc::kLogonDenied);
+    EXPECT_EQ(log_on(**verifier, *with_password("DOM\\guessed-at", "wrong")).error,
+              Errc::kUnknownAccount);
+  }
+  EXPECT_EQ(log_on(**verifier, *with_password("DOM\\Guessed", "Password")).error,
+            Errc::kAccountLocked);
+  EXPECT_EQ(log_on(**verifier, *with_password("DOM\\guessed-at", "wrong")).error,
+            Errc::kAccountLocked);
+}
+
 TEST_F(OpenTest, ResponderFromFileTakesTheFirstUsableLine) {
   const std::string path = directory_.write(
       "users", "# mine\nnonsense\nnopass:1000:" + std::string(32, 'X') + ":" +

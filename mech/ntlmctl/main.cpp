@@ -18,6 +18,7 @@ constexpr std::array kCommands = {
     ntlm::ntlmctl::add_config_command,
     ntlm::ntlmctl::add_decode_command,
     ntlm::ntlmctl::add_diagnose_command,
+    ntlm::ntlmctl::add_lockout_command,
 };
 
 int run(int argc, char** argv) {

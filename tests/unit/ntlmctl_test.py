@@ -333,6 +333,33 @@ class NtlmctlTest(unittest.TestCase):
         conf = self.write("ntlm.conf", "[ntlm]\n    store = winbind\n")
         self.assertIn("--store", self.run_tool("user", "list", "--config", conf, status=USAGE))
 
+    def lockout(self, *arguments, **options):
+        return self.run_tool("lockout", *arguments, "--directory", self.directory, **options)
+
+    def lockout_file(self, uid):
+        """A table whose words count one failure of now in all places, of no name that is asked for."""
+        head = b"NTLMLOCK" + (1).to_bytes(4, "little") + (4096).to_bytes(4, "little") + bytes(48)
+        now = int(time.clock_gettime(time.CLOCK_BOOTTIME))
+        word = (1 << 48 | 1 << 28 | now & (2**28 - 1)).to_bytes(8, "little")
+        path = self.path(f"lockout-{uid}")
+        with open(path, "wb") as file:
+            file.write(head + word * 4096)
+        os.chmod(path, 0o600)
+        return path
+
+    def test_lockout_lists_and_clears(self):
+        conf = self.write("ntlm.conf", f"[ntlm]\n    store = lmdb:{self.store}\n")
+        self.add("DOM\\user")
+        path = self.lockout_file(os.geteuid())
+        self.assertIn("4096 names that no store has", self.lockout("list", "--config", conf))
+        self.assertIn("no failures", self.lockout("clear", "DOM\\user", status=REFUSED))
+        self.lockout("clear")
+        self.assertEqual(self.lockout("list", "--config", conf), "")
+        os.chmod(path, 0o644)
+        self.assertIn("0600", self.lockout("list", "--config", conf, status=UNREADABLE))
+        os.remove(path)
+        self.run_tool("lockout", "list", "--config", conf, "--directory", self.path("missing"), status=UNREADABLE)
+
 
 def hash_of(password):
     try:

@@ -434,6 +434,7 @@ Result<Acceptor::Step> Acceptor::on_authenticate(const ExpectAuthenticate& state
                              setup_->policy};
   TRY(LogonResult logon, setup_->verifier->verify(request));
   evidence_.store = logon.store;
+  TRY_VOID(check_lists(setup_->policy, setup_->names, logon.principal.account));
   TRY(crypto::ExportedSessionKey key, exported_key(state, claim, logon));
   TRY_VOID(verify_mic(state, token, claim, key));
   TRY_VOID(check_bindings(claim, bindings));

@@ -169,7 +169,6 @@ Result<LogonResult> verify_with_hash(const LogonRequest& request, Account accoun
     return fail(Errc::kLogonDenied, kNtResponse);
   }
   TRY_VOID(check_state(account, request.policy));
-  TRY_VOID(check_lists(request.policy, request.host, account.name));
 
   LogonResult result;
   result.session_base_key = std::move(proof.key);
@@ -194,17 +193,6 @@ Error refuse_unknown(const LogonRequest& request) {
   wipe(decoy.data(), decoy.size());
   (void)prove(request, hash);
   return {Errc::kUnknownAccount, kNtResponse};
-}
-
-Result<LogonResult> HashVerifier::verify(const LogonRequest& request) const {
-  auto account = source_->find(request.account, request.host.nb_domain);
-  if (account) {
-    return verify_with_hash(request, std::move(*account), source_->kind());
-  }
-  if (account.error().code == Errc::kUnknownAccount) {
-    return tl::unexpected<Error>(refuse_unknown(request));
-  }
-  return tl::unexpected<Error>(account.error());
 }
 
 Result<Responder::WholeAnswer> Responder::answer(ByteView, ByteView) const {

@@ -83,27 +83,17 @@ class AccountSource {
 };
 
 // Answers from an account's hash, in this order: proof (constant time, as sent, upper-cased, empty
-// domain if policy says so), then the account's state (R49), then policy lists. Every failure of
-// these is one status outside.
+// domain if policy says so), then the account's state (R49). Every failure of these is one status
+// outside.
 Result<LogonResult> verify_with_hash(const LogonRequest& request, Account account,
                                      const char* store);
 
-// The policy's lists of users and domains, for the account that was proven: every Verifier asks it
-// before it says yes. kAccountRestriction.
+// The policy's lists of users and domains, for the account that was proven. The acceptor asks it of
+// every account, whichever Verifier said yes. kAccountRestriction.
 Result<void> check_lists(const Policy& policy, const HostNames& host, const AccountName& account);
 
 // The same work for an account that is not there: a decoy hash, so that time tells nothing (P11).
 Error refuse_unknown(const LogonRequest& request);
-
-// A Verifier over a source.
-class HashVerifier final : public Verifier {
- public:
-  explicit HashVerifier(std::unique_ptr<AccountSource> source) : source_(std::move(source)) {}
-  Result<LogonResult> verify(const LogonRequest& request) const override;
-
- private:
-  std::unique_ptr<AccountSource> source_;
-};
 
 // What an initiator answers with. Made from a credential.
 struct Challenge {

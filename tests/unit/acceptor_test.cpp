@@ -231,5 +231,20 @@ TEST_F(AcceptorTest, DeadContextDoesNotTravel) {
   EXPECT_FALSE(std::move(writer).finish("test"));
 }
 
+// Whoever proved the account: winbind and the daemon know nothing of this policy.
+TEST_F(AcceptorTest, ListsAreAskedOfEveryAccount) {
+  for (const bool denied : {false, true}) {
+    Policy policy;
+    policy.deny_users = {denied ? "USER" : "OTHER"};
+    Acceptor acceptor = make(policy);
+    const auto done = exchange(acceptor, Peer());
+    ASSERT_EQ(done.has_value(), !denied);
+    if (denied) {
+      EXPECT_EQ(done.error().code, Errc::kAccountRestriction);
+      EXPECT_TRUE(acceptor.failed());
+    }
+  }
+}
+
 }  // namespace
 }  // namespace ntlm::test

@@ -12,25 +12,25 @@ namespace ntlm::test {
 inline constexpr std::uint64_t kSomeFiletime = 0x01cdde0bc33fe77b;
 
 // One account: Domain\User, "Password".
-class OneAccount final : public protocol::AccountSource {
+class OneAccount final : public protocol::Verifier {
  public:
-  Result<protocol::Account> find(const protocol::AccountName& name,
-                                 std::string_view) const override {
-    if (!equal_ignoring_case(name.user, "User")) return fail(Errc::kUnknownAccount, "test");
+  Result<protocol::LogonResult> verify(const protocol::LogonRequest& request) const override {
+    if (!equal_ignoring_case(request.account.user, "User")) {
+      return tl::unexpected(protocol::refuse_unknown(request));
+    }
     protocol::Account account;
     account.name = {"User", "Domain"};
     account.nt_hash = crypto::ntowf_v1(utf16("Password"));
     account.lm_hash = crypto::lmowf_v1(Bytes{'P', 'a', 's', 's', 'w', 'o', 'r', 'd'}).value();
-    return account;
+    return protocol::verify_with_hash(request, std::move(account), "text");
   }
-  const char* kind() const override { return "text"; }
 };
 
 inline std::shared_ptr<const protocol::AcceptorSetup> acceptor_setup(protocol::Policy policy = {}) {
   return std::make_shared<protocol::AcceptorSetup>(
       std::move(policy),
       protocol::HostNames{"Server", "Domain", "server.example.com", "example.com"},
-      std::make_shared<protocol::HashVerifier>(std::make_unique<OneAccount>()));
+      std::make_shared<OneAccount>());
 }
 
 inline std::shared_ptr<const protocol::Responder> responder(

@@ -286,19 +286,21 @@ TEST(VerifyWithHash, StateCountsOnlyAfterTheProof) {
   }
 }
 
-TEST(VerifyWithHash, DenyAndAllowLists) {
-  Logon logon;
-  logon.policy.deny_users = {"USER"};
-  EXPECT_EQ(logon.error(Logon::account()), Errc::kAccountRestriction);
-  logon.policy.deny_users = {"OTHER"};
-  EXPECT_TRUE(logon.verify(Logon::account()));
-  logon.policy.deny_domains = {"STORE"};
-  EXPECT_EQ(logon.error(Logon::account()), Errc::kAccountRestriction);
-  logon.policy.deny_domains.clear();
-  logon.policy.allow_domains = {"ELSEWHERE"};
-  EXPECT_EQ(logon.error(Logon::account()), Errc::kAccountRestriction);
-  logon.policy.allow_domains = {"ELSEWHERE", "STORE"};
-  EXPECT_TRUE(logon.verify(Logon::account()));
+TEST(CheckLists, DenyAndAllow) {
+  Policy policy;
+  const HostNames host{"SERVER", "HOME", "", ""};
+  const AccountName account{"user", "store"};
+  policy.deny_users = {"USER"};
+  EXPECT_EQ(check_lists(policy, host, account).error().code, Errc::kAccountRestriction);
+  policy.deny_users = {"OTHER"};
+  EXPECT_TRUE(check_lists(policy, host, account));
+  policy.deny_domains = {"STORE"};
+  EXPECT_EQ(check_lists(policy, host, account).error().code, Errc::kAccountRestriction);
+  policy.deny_domains.clear();
+  policy.allow_domains = {"ELSEWHERE"};
+  EXPECT_EQ(check_lists(policy, host, account).error().code, Errc::kAccountRestriction);
+  policy.allow_domains = {"ELSEWHERE", "STORE"};
+  EXPECT_TRUE(check_lists(policy, host, account));
 }
 
 TEST(CheckLists, AccountWithoutDomainBelongsToThisHost) {
@@ -319,34 +321,6 @@ TEST(CheckLists, DenyDomainLeavesLocalAccounts) {
   EXPECT_TRUE(check_lists(policy, host, {"user", ""}));
   EXPECT_TRUE(check_lists(policy, host, {"user", "server"}));
   EXPECT_FALSE(check_lists(policy, host, {"user", "HOME"}));
-}
-
-class OneAccount final : public AccountSource {
- public:
-  explicit OneAccount(Errc failure) : failure_(failure) {}
-  Result<Account> find(const AccountName& name, std::string_view our_domain) const override {
-    EXPECT_EQ(our_domain, "HOME");
-    if (name.user != "User") {
-      return fail(failure_, "test");
-    }
-    return Logon::account();
-  }
-  const char* kind() const override { return "one"; }
-
- private:
-  Errc failure_;
-};
-
-TEST(HashVerifier, UnknownAccountAndUnreadableStore) {
-  for (const Errc failure : {Errc::kUnknownAccount, Errc::kStore}) {
-    const HashVerifier verifier(std::make_unique<OneAccount>(failure));
-    Logon logon;
-    const auto known = verifier.verify(logon.request());
-    ASSERT_TRUE(known);
-    EXPECT_STREQ(known->store, "one");
-    logon.name.user = "Nobody";
-    EXPECT_EQ(verifier.verify(logon.request()).error().code, failure);
-  }
 }
 
 TEST(RefuseUnknown, NeverAYesAndShapeComesFirst) {

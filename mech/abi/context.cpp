@@ -238,6 +238,28 @@ ContextObject* find_or_make(gss_ctx_id_t handle, std::unique_ptr<ContextObject>&
   return owner.get();
 }
 
+// A leg whose outcome does not reach the caller (no memory for its token or name) leaves a dead
+// context, as a refused token does: nobody may go on in a session that he was told has failed.
+template <typename Machine>
+class Leg {
+ public:
+  Leg(ContextObject& context, Machine& machine) : context_(context), machine_(machine) {}
+  ~Leg() {
+    if (!handed_over_) {
+      machine_.abandon();
+      context_.complete = false;
+    }
+  }
+  Leg(const Leg&) = delete;
+  Leg& operator=(const Leg&) = delete;
+  void handed_over() { handed_over_ = true; }
+
+ private:
+  ContextObject& context_;
+  Machine& machine_;
+  bool handed_over_ = false;
+};
+
 }  // namespace
 
 Status accept_leg(const AcceptCall& call) {
@@ -261,9 +283,9 @@ Status accept_leg(const AcceptCall& call) {
   acceptor->set_options(context->accept_options);
   const bool was_dead = acceptor->failed();
   const auto bindings = bindings_of(call.bindings);
+  Leg leg(*context, *acceptor);
   auto step = acceptor->step(unframed(bytes_of(call.input)), bindings ? &*bindings : nullptr);
   if (!step) {
-    context->complete = false;
     if (!was_dead) {
       record_attempt(*context, *acceptor, &step.error(), started);
     }
@@ -275,13 +297,14 @@ Status accept_leg(const AcceptCall& call) {
     context->source = proven_name(acceptor->established()->principal, acceptor->evidence());
     source = call.source != nullptr ? std::make_unique<NameObject>(*context->source) : nullptr;
     record_attempt(*context, *acceptor, nullptr, started);
-    establish(*context, acceptor_flags(*acceptor));  // nothing from here on can fail
+    establish(*context, acceptor_flags(*acceptor));
     set(call.flags, context->granted_flags);
     set(call.lifetime, remaining_lifetime(*context));
     if (call.source != nullptr) {
       *call.source = lend<gss_name_struct>(std::move(source));
     }
   }
+  leg.handed_over();
   set(call.mechanism, mechanism_oid());
   std::move(output).give(call.output);
   if (owner != nullptr) {
@@ -312,27 +335,23 @@ Status initiate_leg(const InitiateCall& call) {
     return with_major(GSS_S_NO_CONTEXT, Errc::kBadArgument);
   }
   const auto bindings = bindings_of(call.bindings);
-  auto step = initiator->step(bytes_of(call.input), bindings ? &*bindings : nullptr);
-  if (!step) {
-    context->complete = false;
-    return step.error();
-  }
-  auto output = OutputBuffer::copy(ByteView(step->token));
-  if (!output) {
-    return output.error();
-  }
-  if (step->complete) {
+  Leg leg(*context, *initiator);
+  TRY(const Initiator::Step step,
+      initiator->step(bytes_of(call.input), bindings ? &*bindings : nullptr));
+  TRY(OutputBuffer output, OutputBuffer::copy(ByteView(step.token)));
+  if (step.complete) {
     record_initiation(*context, *initiator);
     establish(*context, initiator_flags(*initiator));
     set(call.flags, context->granted_flags);
     set(call.lifetime, remaining_lifetime(*context));
   }
+  leg.handed_over();
   set(call.mechanism, mechanism_oid());
-  std::move(*output).give(call.output);
+  std::move(output).give(call.output);
   if (owner != nullptr) {
     *call.context = lend<gss_ctx_id_struct>(std::move(owner));
   }
-  return step->complete ? GSS_S_COMPLETE : GSS_S_CONTINUE_NEEDED;
+  return step.complete ? GSS_S_COMPLETE : GSS_S_CONTINUE_NEEDED;
 }
 
 std::uint32_t remaining_lifetime(const ContextObject& context) {

@@ -90,6 +90,7 @@ class Acceptor {
   Established* established() { return std::get_if<Established>(&state_); }
   const Established* established() const { return std::get_if<Established>(&state_); }
   bool failed() const { return std::holds_alternative<Failed>(state_); }
+  void abandon() { state_ = Failed{}; }
   const Evidence& evidence() const { return evidence_; }
   const Policy& policy() const { return setup_->policy; }
   const std::shared_ptr<const AcceptorSetup>& setup() const { return setup_; }

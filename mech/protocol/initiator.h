@@ -61,6 +61,7 @@ class Initiator {
   Established* established() { return std::get_if<Established>(&state_); }
   const Established* established() const { return std::get_if<Established>(&state_); }
   bool failed() const { return std::holds_alternative<Failed>(state_); }
+  void abandon() { state_ = Failed{}; }
   const InitiatorRequest& request() const { return request_; }
   // Between the legs: whoever named the target is not to be believed.
   void distrust_target() { request_.untrusted_target = true; }

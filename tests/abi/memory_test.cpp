@@ -309,6 +309,25 @@ TEST_F(MemoryRunsOut, EachLegOfAnExchange) {
   exhaust(steps({initiate, pass, accept, pass, initiate, pass}), accept);
 }
 
+// A leg of which the caller hears that it failed leaves no session behind.
+TEST_F(MemoryRunsOut, AFailedLegLeavesADeadContext) {
+  const auto check = [](gss_ctx_id_t context, OM_uint32 major) {
+    g_left = 0;
+    if (GSS_ERROR(major) && context != GSS_C_NO_CONTEXT) {
+      gss_buffer_desc message = buffer("message"), out = GSS_C_EMPTY_BUFFER;
+      OM_uint32 minor = 0;
+      EXPECT_EQ(NTLM_ENTRY(gss_wrap)(&minor, context, 1, 0, &message, nullptr, &out),
+                OM_uint32{GSS_S_NO_CONTEXT});
+      EXPECT_EQ(minor, OM_uint32{GSS_NTLM_MINOR_DEAD_CONTEXT});
+    }
+    return major;
+  };
+  exhaust(steps({initiate, pass, accept, pass}),
+          [&](Handles& h) { return check(h.initiator, initiate(h)); });
+  exhaust(steps({initiate, pass, accept, pass, initiate, pass}),
+          [&](Handles& h) { return check(h.acceptor, accept(h)); });
+}
+
 TEST_F(MemoryRunsOut, WrapAndUnwrap) {
   exhaust(kEstablished, wrap);
   exhaust(steps({kEstablished, wrap, pass}), [](Handles& h) {

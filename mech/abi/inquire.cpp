@@ -8,6 +8,7 @@
 #include "abi/boundary.h"
 #include "abi/context.h"
 #include "abi/mechanism.h"
+#include "abi/outputs.h"
 #include "gssapi_ntlm.h"
 
 namespace ntlm::abi {
@@ -48,11 +49,10 @@ std::uint32_t bindings_number(BindingsState state) {
 
 // Hands one buffer to a set's owner.
 Status give_set(gss_buffer_set_t* set, ByteView bytes) {
-  gss_buffer_desc member{bytes.size(),
-                         const_cast<std::uint8_t*>(bytes.data())};  // only read by the call
-  OM_uint32 minor = 0;
-  const OM_uint32 major = gss_add_buffer_set_member(&minor, &member, set);
-  return major == GSS_S_COMPLETE ? Status() : Status(Error{Errc::kNoMemory, "buffer set"});
+  BufferSet answer;
+  TRY_VOID(answer.add(bytes));
+  std::move(answer).give(set);
+  return {};
 }
 
 // SPNEGO's question ([MS-SPNG] 3.3.5.1): was there a MIC, so that a mechListMIC must follow?
@@ -106,6 +106,10 @@ Status inquire(ContextObject& context, const gss_OID_desc* wanted, gss_buffer_se
   }
   TRY(protocol::Session * session, usable_session(context));
   if (is_oid(wanted, kSessionKeyOid)) {
+    // A null session has no key; what everybody knows must not pass for one (R47).
+    if ((session->flags() & wire::kAnonymous) != 0) {
+      return unavailable();
+    }
     return give_set(set, session->exported_key().expose());
   }
   if (is_oid(wanted, kSaslSsfOid)) {
@@ -254,7 +258,7 @@ OM_uint32 gss_context_time(OM_uint32* minor_status, gss_ctx_id_t context_handle,
     }
     const std::uint32_t left = remaining_lifetime(*context);
     set(time_rec, left);
-    return left == 0 ? with_major(GSS_S_CONTEXT_EXPIRED, Errc::kSequenceExhausted) : Status();
+    return left == 0 ? GSS_S_CONTEXT_EXPIRED : GSS_S_COMPLETE;
   });
 }
 

@@ -37,14 +37,16 @@ void write_name(Writer& writer, AvId id, const std::string& name) {
 
 // A string of AUTHENTICATE: UTF-16LE as sent, or OEM text widened to it, and its UTF-8 (R7).
 struct WireText {
-  ByteView utf16le;
+  ByteView sent;
   Bytes widened;
   std::string utf8;
+
+  ByteView utf16le() const { return widened.empty() ? sent : ByteView(widened); }
 };
 
 Result<void> read_text(WireText& out, ByteView bytes, bool unicode, std::size_t max_units) {
   if (unicode) {
-    out.utf16le = bytes;
+    out.sent = bytes;
   } else {
     out.widened.reserve(bytes.size() * 2);
     for (const std::uint8_t byte : bytes) {
@@ -54,12 +56,11 @@ Result<void> read_text(WireText& out, ByteView bytes, bool unicode, std::size_t 
       out.widened.push_back(byte);
       out.widened.push_back(0);
     }
-    out.utf16le = out.widened;
   }
-  if (out.utf16le.size() > max_units * 2) {
+  if (out.utf16le().size() > max_units * 2) {
     return fail(Errc::kDefectiveMessage, "AUTHENTICATE.NameLength");
   }
-  TRY(out.utf8, utf8_from_utf16le(out.utf16le));
+  TRY(out.utf8, utf8_from_utf16le(out.utf16le()));
   return {};
 }
 
@@ -422,8 +423,8 @@ Result<Acceptor::Step> Acceptor::on_authenticate(const ExpectAuthenticate& state
   if (claim.anonymous) {
     return establish_anonymous(claim, bindings);
   }
-  const LogonRequest request{claim.user.utf16le,
-                             claim.domain.utf16le,
+  const LogonRequest request{claim.user.utf16le(),
+                             claim.domain.utf16le(),
                              evidence_.claimed,
                              claim.workstation.utf8,
                              setup_->names,
@@ -456,7 +457,8 @@ Result<Acceptor::Step> Acceptor::establish_anonymous(const Claim& claim,
   TRY_VOID(check_bindings(claim, bindings));
   Principal nobody;
   nobody.anonymous = true;
-  evidence_.flags = claim.used & ~(kSign | kSeal | kAlwaysSign | kKeyExchange);
+  evidence_.flags =
+      (claim.used & ~(kSign | kSeal | kAlwaysSign | kKeyExchange)) | kAnonymous;
   state_.emplace<Established>(
       Established{Session(Role::kAcceptor, evidence_.flags, crypto::ExportedSessionKey()),
                   std::move(nobody), clock_->boot_seconds(), false});

@@ -150,9 +150,7 @@ Result<Initiator::Answer> Initiator::read_challenge(const ExpectChallenge& state
     answer.used &= ~kLmKey;
   }
   const bool is_protected = (answer.used & (kSign | kSeal)) != 0;
-  if ((is_protected && policy_.require_128 && (answer.used & (kEss | k128)) != (kEss | k128)) ||
-      (request_.require_sign && !is_protected) ||
-      (request_.require_seal && (answer.used & kSeal) == 0)) {
+  if (is_protected && policy_.require_128 && (answer.used & (kEss | k128)) != (kEss | k128)) {
     return fail(Errc::kFeatureMissing, "CHALLENGE.NegotiateFlags");
   }
   if ((challenge.flags & kTargetInfo) != 0 && !challenge.target_info.empty()) {
@@ -237,17 +235,14 @@ Result<Initiator::Keys> Initiator::make_keys(const Answer& answer,
 // [MS-NLMP] 3.1.5.1.2
 Result<Initiator::Step> Initiator::on_challenge(const ExpectChallenge& state, ByteView token,
                                                 const crypto::ChannelBindings* bindings) {
-  if (responder_->answers_whole()) {
+  const bool anonymous = request_.anonymous || responder_->anonymous();
+  if (responder_->answers_whole() && !anonymous) {
     return answer_whole(state, token, bindings);
   }
   TRY(Answer answer, read_challenge(state, token, bindings));
   ChallengeResponse response;
   Keys keys;
-  const bool anonymous = request_.anonymous || responder_->anonymous();
   if (anonymous) {
-    if (request_.require_sign || request_.require_seal) {
-      return fail(Errc::kNotProtected, "anonymous");
-    }
     answer.used = (answer.used & ~(kSign | kSeal | kAlwaysSign | kKeyExchange)) | kAnonymous;
     answer.send_mic = false;
     response.lm_response.assign(1, 0);
@@ -307,7 +302,7 @@ Result<Initiator::Step> Initiator::answer_whole(const ExpectChallenge& state, By
   TRY(const AuthenticateMessage message, parse_authenticate(whole.authenticate));
   const NegotiateFlags used = answer.used & message.flags;
   const bool is_protected = (used & (kSign | kSeal)) != 0;
-  if ((request_.require_sign && !is_protected) || (request_.require_seal && (used & kSeal) == 0)) {
+  if (is_protected && policy_.require_128 && (used & (kEss | k128)) != (kEss | k128)) {
     return fail(Errc::kFeatureMissing, "credential cache");
   }
   state_.emplace<Established>(Established{

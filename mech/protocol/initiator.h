@@ -4,7 +4,7 @@
 //   state            token         checks                                  next
 //   Start            none          -                                       ExpectChallenge
 //                    (3.1.5.1.1)
-//   ExpectChallenge  CHALLENGE     structure, flags that the caller        Established
+//   ExpectChallenge  CHALLENGE     structure, flags that the policy        Established
 //                    (3.1.5.1.2)   requires
 //   Established      any           none: an error                          Failed
 //   Failed           any           none: kDeadContext                      Failed
@@ -26,8 +26,6 @@ namespace ntlm::protocol {
 struct InitiatorRequest {
   bool sign = false;  // INTEG, REPLAY or SEQUENCE was asked, or implied
   bool seal = false;
-  bool require_sign = false;  // refuse a server that does not agree
-  bool require_seal = false;
   bool identify = false;
   bool anonymous = false;
   bool untrusted_target = false;  // sets MsvAvFlags bit 4

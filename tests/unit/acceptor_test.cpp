@@ -246,5 +246,22 @@ TEST_F(AcceptorTest, ListsAreAskedOfEveryAccount) {
   }
 }
 
+// R47: the zeros that stand in for a null session's key protect nothing.
+TEST_F(AcceptorTest, ANullSessionHasNoKey) {
+  Policy policy;
+  policy.allow_anonymous = true;
+  policy.accept_v1 = true;
+  Peer nobody;
+  nobody.user = nobody.domain = "";
+  nobody.nt_response = Bytes();
+  nobody.lm_response = Bytes(1);
+  Acceptor acceptor = make(policy);
+  const auto done = exchange(acceptor, nobody, {}, wire::kUnicode | wire::kNtlm);
+  ASSERT_TRUE(done) << done.error().where;
+  protocol::Session& session = acceptor.established()->session;
+  EXPECT_NE(session.flags() & wire::kAnonymous, 0u);
+  EXPECT_FALSE(session.allow_unagreed_sealing());
+}
+
 }  // namespace
 }  // namespace ntlm::test

@@ -226,5 +226,37 @@ TEST_F(InitiatorTest, HalfMadeContextTravels) {
   }
 }
 
+// A responder that makes the message itself puts its account's name into it.
+class WholeResponder final : public protocol::Responder {
+ public:
+  const protocol::AccountName& account() const override { return account_; }
+  Result<protocol::ChallengeResponse> respond(const protocol::Challenge&) const override {
+    return fail(Errc::kInternal, "test");
+  }
+  bool answers_whole() const override { return true; }
+  Result<WholeAnswer> answer(ByteView, ByteView) const override {
+    ADD_FAILURE() << "asked for an answer in its account's name";
+    return fail(Errc::kInternal, "test");
+  }
+
+ private:
+  protocol::AccountName account_{"User", "Domain"};
+};
+
+TEST_F(InitiatorTest, WhoWantsToBeAnonymousIsNotNamedByACredentialCache) {
+  Policy policy;
+  policy.allow_anonymous = true;
+  Acceptor acceptor(acceptor_setup(policy), clock_, random_);
+  InitiatorRequest request;
+  request.anonymous = true;
+  Initiator initiator(policy, std::make_shared<WholeResponder>(), request, clock_, random_);
+  const auto negotiate = initiator.step({}, nullptr);
+  const auto challenge = acceptor.step(negotiate->token, nullptr);
+  const auto authenticate = initiator.step(challenge->token, nullptr);
+  ASSERT_TRUE(authenticate);
+  ASSERT_TRUE(acceptor.step(authenticate->token, nullptr));
+  EXPECT_TRUE(acceptor.established()->principal.anonymous);
+}
+
 }  // namespace
 }  // namespace ntlm::test

@@ -410,10 +410,13 @@ bool own_domain(std::string_view domain) {
   return with_snapshot([&](const Snapshot& snapshot) {
     const protocol::HostNames names =
         snapshot.setup == nullptr ? names_of_host() : snapshot.setup->host();
-    // A verifier with names of its own speaks for a domain: nb_domain is then not this host.
+    // Where a verifier speaks for a domain, nb_domain is not this host.
+    const bool member =
+        snapshot.verifier_had_names ||
+        (snapshot.setup != nullptr && snapshot.setup->acceptor->verifier->serves_domain());
     return equal_ignoring_case(domain, names.nb_computer) ||
            equal_ignoring_case(domain, names.dns_computer) ||
-           (!snapshot.verifier_had_names && equal_ignoring_case(domain, names.nb_domain));
+           (!member && equal_ignoring_case(domain, names.nb_domain));
   });
 }
 

@@ -457,8 +457,7 @@ Result<Acceptor::Step> Acceptor::establish_anonymous(const Claim& claim,
   TRY_VOID(check_bindings(claim, bindings));
   Principal nobody;
   nobody.anonymous = true;
-  evidence_.flags =
-      (claim.used & ~(kSign | kSeal | kAlwaysSign | kKeyExchange)) | kAnonymous;
+  evidence_.flags = (claim.used & ~(kSign | kSeal | kAlwaysSign | kKeyExchange)) | kAnonymous;
   state_.emplace<Established>(
       Established{Session(Role::kAcceptor, evidence_.flags, crypto::ExportedSessionKey()),
                   std::move(nobody), clock_->boot_seconds(), false});

@@ -239,9 +239,8 @@ void Initiator::save(Writer& writer) const {
   writer.u8(static_cast<std::uint8_t>(done != nullptr     ? Leg::kEstablished
                                       : second != nullptr ? Leg::kSecond
                                                           : Leg::kFirst));
-  for (const bool wish :
-       {request_.sign, request_.seal, request_.target_is_here, request_.identify,
-        request_.anonymous, request_.untrusted_target, request_.datagram}) {
+  for (const bool wish : {request_.sign, request_.seal, request_.target_is_here, request_.identify,
+                          request_.anonymous, request_.untrusted_target, request_.datagram}) {
     writer.u8(wish ? 1 : 0);
   }
   writer.u32(request_.offered);
@@ -265,9 +264,8 @@ Result<Initiator> Initiator::restore(Reader& reader, Policy policy,
                                      Random& random) {
   const Leg leg = get_leg(reader);
   InitiatorRequest request;
-  for (bool* wish :
-       {&request.sign, &request.seal, &request.target_is_here, &request.identify,
-        &request.anonymous, &request.untrusted_target, &request.datagram}) {
+  for (bool* wish : {&request.sign, &request.seal, &request.target_is_here, &request.identify,
+                     &request.anonymous, &request.untrusted_target, &request.datagram}) {
     *wish = get_flag(reader);
   }
   request.offered = reader.u32();

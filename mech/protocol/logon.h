@@ -56,6 +56,9 @@ class [[nodiscard]] Verifier {
   virtual Result<LogonResult> verify(const LogonRequest& request) const = 0;
   // The names that CHALLENGE must carry for this verifier to say yes (winbind); nullptr: no wish.
   virtual const HostNames* host_names() const { return nullptr; }
+  // Whether it speaks for a domain, whose users are not those of this host: also while nobody can
+  // say what the domain is called.
+  virtual bool serves_domain() const { return false; }
 };
 
 // An account of a store that holds hashes.

@@ -112,6 +112,13 @@ class Chain final : public Verifier {
     return host_ != nullptr ? host_->host_names() : nullptr;
   }
 
+  bool serves_domain() const override {
+    return std::any_of(links_.begin(), links_.end(), [](const Link& link) {
+      const auto* verifier = std::get_if<std::unique_ptr<const Verifier>>(&link);
+      return verifier != nullptr && (*verifier)->serves_domain();
+    });
+  }
+
  private:
   Result<LogonResult> ask(const AccountSource& source, const LogonRequest& request) const {
     TRY(auto account, source.find(request.account, request.host.nb_domain));

@@ -35,6 +35,7 @@ class WinbindVerifier final : public protocol::Verifier {
   Result<protocol::LogonResult> verify(const protocol::LogonRequest& request) const override;
   // Asked of winbindd once; null while it cannot be reached.
   const protocol::HostNames* host_names() const override;
+  bool serves_domain() const override { return true; }
 
  private:
   Result<const protocol::HostNames*> names() const;

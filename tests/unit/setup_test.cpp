@@ -192,5 +192,16 @@ TEST_F(Setup, AChildThatForkedAtAnyMomentGoesOn) {
   busy.join();
 }
 
+// CORP\root must not become root because winbindd is down and cannot say whose domain CORP is.
+TEST_F(Setup, TheDomainIsNotThisHostWhileWinbindIsDown) {
+  use(write("member.conf", "[ntlm]\n store = winbind\n netbios_domain = CORP\n"));
+  if (!abi::current_setup()) {
+    GTEST_SKIP() << abi::configuration_fault();
+  }
+  EXPECT_FALSE(abi::own_domain("CORP"));
+  use(write("alone.conf", "[ntlm]\n store = text:/nowhere\n netbios_domain = CORP\n"));
+  EXPECT_TRUE(abi::own_domain("CORP"));
+}
+
 }  // namespace
 }  // namespace ntlm::test

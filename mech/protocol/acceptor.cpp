@@ -86,6 +86,10 @@ Result<void> check_features(NegotiateFlags flags, const Policy& policy,
   if (is_protected && policy.require_128 && (flags & (kEss | k128)) != (kEss | k128)) {
     return fail(Errc::kFeatureMissing, "NegotiateFlags.128AndESS");
   }
+  // [MS-NLMP] 2.2.2.5: a datagram's keys are of this session alone only with a key exchange (R17).
+  if ((flags & kDatagram) != 0 && (flags & kKeyExchange) == 0) {
+    return fail(Errc::kFeatureMissing, "NegotiateFlags.KeyExchange");
+  }
   if (((options.require_sign || policy.require_sign) && !is_protected) ||
       ((options.require_seal || policy.require_seal) && (flags & kSeal) == 0)) {
     return fail(Errc::kFeatureMissing, "NegotiateFlags.Required");

@@ -153,6 +153,10 @@ Result<Initiator::Answer> Initiator::read_challenge(const ExpectChallenge& state
   if (is_protected && policy_.require_128 && (answer.used & (kEss | k128)) != (kEss | k128)) {
     return fail(Errc::kFeatureMissing, "CHALLENGE.NegotiateFlags");
   }
+  constexpr NegotiateFlags kForDatagrams = kDatagram | kKeyExchange;
+  if (request_.datagram && (answer.used & kForDatagrams) != kForDatagrams) {
+    return fail(Errc::kFeatureMissing, "CHALLENGE.Datagram");
+  }
   if ((challenge.flags & kTargetInfo) != 0 && !challenge.target_info.empty()) {
     TRY(answer.info, parse_target_info(challenge.target_info));
     if (policy_.refuse_reflection && !request_.target_is_here && answer.info.nb_computer) {

@@ -263,5 +263,20 @@ TEST_F(AcceptorTest, ANullSessionHasNoKey) {
   EXPECT_FALSE(session.allow_unagreed_sealing());
 }
 
+TEST_F(AcceptorTest, DatagramsNeedAKeyExchange) {
+  Policy policy;
+  policy.allow_datagram = true;
+  for (const bool exchanged : {false, true}) {
+    Acceptor acceptor = make(policy);
+    const std::uint32_t flags = kUsualFlags | wire::kDatagram;
+    const auto step =
+        acceptor.step(negotiate_message(exchanged ? flags : flags & ~wire::kKeyExchange), nullptr);
+    ASSERT_EQ(step.has_value(), exchanged);
+    if (!exchanged) {
+      EXPECT_EQ(step.error().code, Errc::kFeatureMissing);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace ntlm::test

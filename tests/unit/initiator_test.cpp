@@ -258,5 +258,29 @@ TEST_F(InitiatorTest, WhoWantsToBeAnonymousIsNotNamedByACredentialCache) {
   EXPECT_TRUE(acceptor.established()->principal.anonymous);
 }
 
+TEST_F(InitiatorTest, DatagramsOfAServerThatHasNone) {
+  for (const bool spoken : {false, true}) {
+    Policy policy;
+    policy.allow_datagram = spoken;
+    InitiatorRequest request = sealed();
+    request.datagram = true;
+    Initiator initiator = make(request, policy);
+    Bytes negotiate = initiator.step({}, nullptr)->token;
+    if (!spoken) {
+      store32(negotiate, 12, load32(negotiate, 12) & ~wire::kDatagram);
+    }
+    Acceptor acceptor(acceptor_setup(policy), clock_, random_);
+    const auto challenge = acceptor.step(negotiate, nullptr);
+    ASSERT_TRUE(challenge);
+    const auto authenticate = initiator.step(challenge->token, nullptr);
+    ASSERT_EQ(authenticate.has_value(), spoken);
+    if (spoken) {
+      EXPECT_TRUE(acceptor.step(authenticate->token, nullptr));
+    } else {
+      EXPECT_EQ(authenticate.error().code, Errc::kFeatureMissing);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace ntlm::test

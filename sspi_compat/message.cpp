@@ -13,7 +13,8 @@
 
 #include <array>
 #include <cstring>
-#include <memory_resource>
+#include <memory>
+#include <span>
 #include <vector>
 
 #include "sspi_compat/inquiry.h"
@@ -35,12 +36,16 @@ class Message {
     if (buffers == nullptr || buffers->pBuffers == nullptr || buffers->cBuffers > kMost) {
       return;  // nothing is found in it
     }
-    iov_.reserve(buffers->cBuffers);
-    for (ULONG i = 0; i < buffers->cBuffers; ++i) {
-      SecBuffer& buffer = buffers->pBuffers[i];
-      iov_.push_back({type_of(buffer, signing), {buffer.cbBuffer, buffer.pvBuffer}});
+    if (buffers->cBuffers > few_.size()) {
+      many_.reset(new gss_iov_buffer_desc[buffers->cBuffers]);
+      iov_ = many_.get();
+    }
+    for (; count_ < buffers->cBuffers; ++count_) {
+      const SecBuffer& buffer = buffers->pBuffers[count_];
+      const OM_uint32 type = type_of(buffer, signing);
+      iov_[count_] = {type, {buffer.cbBuffer, buffer.pvBuffer}};
       const bool has_memory = buffer.pvBuffer != nullptr || buffer.cbBuffer == 0;
-      sound_ = sound_ && (has_memory || iov_.back().type == GSS_IOV_BUFFER_TYPE_EMPTY);
+      sound_ = sound_ && (has_memory || type == GSS_IOV_BUFFER_TYPE_EMPTY);
     }
   }
   Message(const Message&) = delete;
@@ -53,12 +58,12 @@ class Message {
   std::size_t token_index() const { return token_; }
   const SecBuffer& stream() const { return buffers_->pBuffers[stream_]; }
 
-  gss_iov_buffer_desc* iov() { return iov_.data(); }
-  int count() const { return static_cast<int>(iov_.size()); }
+  gss_iov_buffer_desc* iov() { return iov_; }
+  int count() const { return static_cast<int>(count_); }
 
   // Lengths and places that GSS has changed go back to the caller.
   void give_back() {
-    for (std::size_t i = 0; i < iov_.size(); ++i) {
+    for (std::size_t i = 0; i < count_; ++i) {
       SecBuffer& buffer = buffers_->pBuffers[i];
       if (iov_[i].type == GSS_IOV_BUFFER_TYPE_EMPTY) {
         continue;
@@ -70,7 +75,7 @@ class Message {
 
   // What a failed unsealing must not leave behind.
   void wipe_data() {
-    for (const gss_iov_buffer_desc& piece : iov_) {
+    for (const gss_iov_buffer_desc& piece : std::span(iov_, count_)) {
       if (piece.type == GSS_IOV_BUFFER_TYPE_DATA && piece.buffer.value != nullptr &&
           streams_ == 0) {
         std::memset(piece.buffer.value, 0, piece.buffer.length);
@@ -82,11 +87,10 @@ class Message {
   static constexpr std::size_t kMost = 1024;
 
   OM_uint32 type_of(const SecBuffer& buffer, bool signing) {
-    const std::size_t index = iov_.size();
     switch (buffer_type(buffer)) {
       case SECBUFFER_TOKEN:
         ++tokens_;
-        token_ = index;
+        token_ = count_;
         return signing ? GSS_IOV_BUFFER_TYPE_MIC_TOKEN : GSS_IOV_BUFFER_TYPE_HEADER;
       case SECBUFFER_DATA:
         ++datas_;
@@ -102,17 +106,18 @@ class Message {
         return signing ? GSS_IOV_BUFFER_TYPE_EMPTY : GSS_IOV_BUFFER_TYPE_PADDING;
       case SECBUFFER_STREAM:
         ++streams_;
-        stream_ = index;
+        stream_ = count_;
         return GSS_IOV_BUFFER_TYPE_STREAM;
       default:
         return GSS_IOV_BUFFER_TYPE_EMPTY;
     }
   }
 
-  std::array<std::byte, 16 * sizeof(gss_iov_buffer_desc)> room_;
-  std::pmr::monotonic_buffer_resource memory_{room_.data(), room_.size()};
   PSecBufferDesc buffers_;
-  std::pmr::vector<gss_iov_buffer_desc> iov_{&memory_};
+  std::array<gss_iov_buffer_desc, 16> few_;
+  std::unique_ptr<gss_iov_buffer_desc[]> many_;
+  gss_iov_buffer_desc* iov_ = few_.data();
+  std::size_t count_ = 0;
   bool sound_ = true;
   int tokens_ = 0;
   int datas_ = 0;
@@ -131,7 +136,7 @@ SECURITY_STATUS bad_buffers() {
 SECURITY_STATUS check_room(const Context& context, Message& message, bool signing, int conf) {
   std::size_t needed = kSignatureSize;
   if (!context.is_ntlm()) {
-    std::pmr::vector<gss_iov_buffer_desc> lengths(message.iov(), message.iov() + message.count());
+    std::vector<gss_iov_buffer_desc> lengths(message.iov(), message.iov() + message.count());
     OM_uint32 minor = 0;
     int conf_state = 0;
     const OM_uint32 major = signing

@@ -259,14 +259,12 @@ SECURITY_STATUS initiate(PCredHandle credential_handle, const Char* target_name,
   if ((leg.requested & kRefused) != 0) {
     return failure(SEC_E_UNSUPPORTED_FUNCTION, "fContextReq asks for DATAGRAM or PROMPT_FOR_CREDS");
   }
-  auto target = target_of(leg.input, text_of(target_name));
-  if (!target) {
-    return failure(SEC_E_TARGET_UNKNOWN, "pszTargetName is not valid text");
-  }
   const auto credential = credential_of(credential_handle);
   Output output(output_buffers, (leg.requested & ISC_REQ_ALLOCATE_MEMORY) != 0);
   if (!names_context(leg.context)) {
-    return first_initiate(credential, std::move(*target), leg, output);
+    auto target = target_of(leg.input, text_of(target_name));
+    return target ? first_initiate(credential, std::move(*target), leg, output)
+                  : failure(SEC_E_TARGET_UNKNOWN, "pszTargetName is not valid text");
   }
   const bool fits =
       credential_handle == nullptr || (credential != nullptr && credential->outbound());
@@ -408,15 +406,24 @@ void Context::opened(gss_const_OID spoken_mechanism, OM_uint32 flags) {
   state = State::kOpen;
   started = time(nullptr);
   ntlm_ = spoken == &kNtlm;
-  constexpr ULONG kExtendedSessionSecurity = 0x00080000;
-  extended_security_ = ntlm_ && (negotiated_flags(*this) & kExtendedSessionSecurity) != 0;
-  one_lock_ = !extended_security_;
+}
+
+bool Context::extended_security() {
+  if (ntlm_ && !extended_security_) {
+    constexpr ULONG kExtendedSessionSecurity = 0x00080000;
+    extended_security_ = (negotiated_flags(*this) & kExtendedSessionSecurity) != 0;
+  }
+  return extended_security_.value_or(false);
 }
 
 Context::Receiving Context::lock_receiving() {
   Receiving locks{std::unique_lock(receive_), {}};
   if (one_lock_) {
     locks.send = std::unique_lock(send_);
+    if (state == State::kOpen && extended_security()) {
+      one_lock_ = false;
+      locks.send.unlock();
+    }
   }
   return locks;
 }

@@ -17,6 +17,7 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "sspi_compat/credential.h"
@@ -56,7 +57,9 @@ class Context {
   bool is_ntlm() const { return ntlm_; }
   bool signs() const { return (granted & GSS_C_INTEG_FLAG) != 0; }
   bool seals() const { return (granted & GSS_C_CONF_FLAG) != 0; }
-  bool extended_security() const { return extended_security_; }
+  // Asked for when it is first needed, which a context that only authenticates never does. The
+  // caller holds the sending lock, or the receiving one after lock_receiving() has asked.
+  bool extended_security();
 
   const Package& package;  // the one that was asked for
   const bool initiator;
@@ -77,9 +80,9 @@ class Context {
  private:
   std::mutex receive_;
   std::mutex send_;
-  bool one_lock_ = true;
+  bool one_lock_ = true;  // guarded by receive_, written under both
   bool ntlm_ = false;
-  bool extended_security_ = false;
+  std::optional<bool> extended_security_;  // written under send_
 };
 
 using Contexts = Registry<Context>;

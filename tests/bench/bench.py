@@ -3,7 +3,7 @@
 """Measures the mechanism beside gss-ntlmssp, WinPR's SSPI and the bare cryptography, all in one run, and prints the
 table of docs/performance.md. Only ratios within a run count; every figure is the median of interleaved rounds.
 
-    bench.py BUILD_DIRECTORY [--rounds N] [--accounts N] [--quick]
+    bench.py BUILD_DIRECTORY [--rounds N] [--accounts N] [--quick] [--sspi]
 """
 import argparse
 import os
@@ -13,6 +13,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
+
+import sspi
 
 INCUMBENT = "/usr/lib/x86_64-linux-gnu/gssntlmssp/gssntlmssp.so"
 OID = "1.3.6.1.4.1.311.2.2.10"
@@ -29,7 +31,6 @@ def write(path, text):
 class Bench:
     def __init__(self, build, directory):
         self.build, self.directory = os.path.abspath(build), directory
-        self.program = self.find("gss_bench")
         self.users = write(f"{directory}/users", "Domain:User:Password\n")
         smb = f"User:1001:{'X' * 32}:{NT_HASH.upper()}:[U          ]:LCT-00000000:\n"
         self.smbpasswd = write(f"{directory}/smbpasswd", smb)
@@ -56,10 +57,10 @@ class Bench:
             env["BENCH_USER"] = "User"
         return env
 
-    def run(self, who, *what, store=None, prefix=(), **extra):
+    def run(self, who, *what, store=None, prefix=(), program="gss_bench", **extra):
         env = self.environment(who, store)
         env.update(extra)
-        result = subprocess.run([*prefix, self.program, *what], env=env, text=True, capture_output=True, check=False,
+        result = subprocess.run([*prefix, self.find(program), *what], env=env, text=True, capture_output=True, check=False,
                                 timeout=600)
         if result.returncode != 0:
             sys.exit(f"bench: {who} {' '.join(what)}: {result.stderr.strip()}")
@@ -132,36 +133,46 @@ def accounts(bench, counts):
     return rows
 
 
+def mechanism(bench, options):
+    """The tables of the mechanism itself."""
+    parties = ["ours"] + (["incumbent"] if os.path.exists(INCUMBENT) else [])
+    what = ("handshake", "spnego", "acquire", "messages", "memory", "threads")
+    rounds = {who: [] for who in parties}
+    for number in range(options.rounds):
+        print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
+        for who in parties:
+            rounds[who].append(bench.run(who, *what)[0])
+    result = {who: medians(rounds[who]) for who in parties}
+    for who in parties:
+        for name, tool in (("instructions", instructions), ("system_calls", system_calls),
+                           ("allocations", allocations)):
+            print(f"{name}, {who}", file=sys.stderr)
+            result[who][name] = tool(bench, who)
+    report(result)
+    counts = sorted({1, min(10_000, options.accounts), options.accounts})
+    print("\n| accounts | text: acceptor µs | first accept ms | LMDB: acceptor µs | first accept ms |\n|---|---|---|---|---|")
+    for row in accounts(bench, counts):
+        print(f"| {row['accounts']:,} | {row['text']:.1f} | {row['text_first']:.1f} "
+              f"| {row['lmdb']:.1f} | {row['lmdb_first']:.2f} |")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--accounts", type=int, default=1_000_000, help="the largest store (default 1000000)")
     parser.add_argument("--quick", action="store_true", help="one round, small stores")
+    parser.add_argument("--sspi", action="store_true", help="SSPI's table only")
     options = parser.parse_args()
     if options.quick:
         options.rounds, options.accounts = 1, 10_000
     with tempfile.TemporaryDirectory(prefix="ntlm-bench-") as directory:
         bench = Bench(options.build, directory)
-        parties = ["ours"] + (["incumbent"] if os.path.exists(INCUMBENT) else [])
-        what = ("handshake", "spnego", "acquire", "messages", "memory", "threads")
-        rounds = {who: [] for who in parties}
-        for number in range(options.rounds):
-            print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
-            for who in parties:
-                rounds[who].append(bench.run(who, *what)[0])
-        result = {who: medians(rounds[who]) for who in parties}
-        for who in parties:
-            for name, tool in (("instructions", instructions), ("system_calls", system_calls),
-                               ("allocations", allocations)):
-                print(f"{name}, {who}", file=sys.stderr)
-                result[who][name] = tool(bench, who)
-        report(result)
-        counts = sorted({1, min(10_000, options.accounts), options.accounts})
-        print("\n| accounts | text: acceptor µs | first accept ms | LMDB: acceptor µs | first accept ms |\n|---|---|---|---|---|")
-        for row in accounts(bench, counts):
-            print(f"| {row['accounts']:,} | {row['text']:.1f} | {row['text_first']:.1f} "
-                  f"| {row['lmdb']:.1f} | {row['lmdb_first']:.2f} |")
+        if not options.sspi:
+            mechanism(bench, options)
+        winpr_account = write(f"{directory}/sam", f"User:Domain::{NT_HASH}:::\n")
+        print("\nSSPI", file=sys.stderr)
+        sspi.report(sspi.measure(bench, options.rounds, winpr_account))
 
 
 def figure(value):

@@ -2,12 +2,13 @@
 // What a GSS-API mechanism costs, through MIT's mechglue, whichever module GSS_MECH_CONFIG names:
 // the same program measures this project's and gss-ntlmssp's. Prints "name value" lines; bench.py
 // runs it in turn for each and makes the table. Takes what to measure as arguments: handshake
-// spnego acquire messages memory threads count, or first, which times the first handshake of the
-// process.
+// spnego acquire messages in-place memory threads, "count N" and "seal N" for tools that count, or
+// first, which times the first handshake of the process.
 #include <gssapi/gssapi.h>
 #include <gssapi/gssapi_ext.h>
 #include <malloc.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -195,6 +196,20 @@ void acquire() {
                       }));
 }
 
+// In place with IOVs, as SSPI does it.
+void seal_in_place(Ends::Pair& pair, gss_buffer_desc message) {
+  std::array<unsigned char, 16> signature;
+  std::array<gss_iov_buffer_desc, 2> iov{
+      {{GSS_IOV_BUFFER_TYPE_HEADER, {signature.size(), signature.data()}},
+       {GSS_IOV_BUFFER_TYPE_DATA, message}}};
+  OM_uint32 minor = 0;
+  int sealed = 0;
+  must(gss_wrap_iov(&minor, pair.initiator, 1, GSS_C_QOP_DEFAULT, &sealed, iov.data(), iov.size()),
+       minor, "wrap_iov");
+  must(gss_unwrap_iov(&minor, pair.acceptor, &sealed, nullptr, iov.data(), iov.size()), minor,
+       "unwrap_iov");
+}
+
 void messages() {
   const Ends ends(&ntlm_oid);
   Ends::Pair pair = ends.exchange();
@@ -227,6 +242,19 @@ void messages() {
         }));
   ntlm::bench::BareMessages bare;
   print("limit_mic_64", rate([&] { bare.sign_and_verify(data); }));
+  pair.drop();
+}
+
+void in_place() {
+  const Ends ends(&ntlm_oid);
+  Ends::Pair pair = ends.exchange();
+  for (const auto& [name, size] :
+       {std::pair{"64", 64u}, std::pair{"1k", 1024u}, std::pair{"1m", 1u << 20}}) {
+    std::vector<unsigned char> data(size, 0x42);
+    print((std::string("seal_") + name).c_str(), rate([&] {
+            seal_in_place(pair, {data.size(), data.data()});
+          }));
+  }
   pair.drop();
 }
 
@@ -282,6 +310,17 @@ void count(int handshakes) {
   }
 }
 
+// The same of messages of 64 bytes on one context.
+void seal(int messages) {
+  const Ends ends(&ntlm_oid);
+  Ends::Pair pair = ends.exchange();
+  std::array<unsigned char, 64> data{};
+  for (int i = 0; i < messages; ++i) {
+    seal_in_place(pair, {data.size(), data.data()});
+  }
+  pair.drop();
+}
+
 void first() {
   const auto start = Clock::now();
   const Ends ends(&ntlm_oid);
@@ -313,6 +352,10 @@ int main(int argc, char** argv) {
       first();
     else if (what == "count" && i + 1 < argc)
       count(std::atoi(argv[++i]));
+    else if (what == "in-place")
+      in_place();
+    else if (what == "seal" && i + 1 < argc)
+      seal(std::atoi(argv[++i]));
     else {
       std::fprintf(stderr, "gss_bench: '%s' is nothing that it measures\n", what.c_str());
       return 2;

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstdlib>
@@ -87,6 +88,7 @@ struct Snapshot {
   std::string path;
   FileIdentity file;
   std::shared_ptr<const Setup> setup;  // null when there is a fault
+  uid_t user = geteuid();
   Errc fault = Errc::kInternal;
   std::string fault_text;
   bool verifier_had_names = false;
@@ -102,6 +104,9 @@ struct Snapshot {
     // winbindd may have come up since, and the domain's names must be those of CHALLENGE.
     return (setup->acceptor->verifier->host_names() != nullptr) == verifier_had_names;
   }
+  // A file that root refuses, since a service user owns it, may be right once the process is that
+  // user.
+  bool fault_of_another_user() const { return setup == nullptr && user != geteuid(); }
   bool same_fault(const Snapshot& other) const {
     return setup == nullptr && other.setup == nullptr && fault == other.fault &&
            fault_text == other.fault_text;
@@ -275,7 +280,7 @@ bool due_to_look() {
 const Snapshot& current_snapshot() {
   while (true) {
     Snapshot* seen = g_current.load();
-    if (seen != nullptr && seen->environment.still_true() &&
+    if (seen != nullptr && seen->environment.still_true() && !seen->fault_of_another_user() &&
         (!due_to_look() || seen->still_true())) {
       return *seen;
     }

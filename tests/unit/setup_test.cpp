@@ -92,6 +92,25 @@ TEST_F(Setup, AFileThatOthersMayWrite) {
   EXPECT_FALSE(abi::current_setup());
 }
 
+// A daemon that is still root finds the service user's file and may not trust it; as that user it
+// may, at once.
+TEST_F(Setup, AFileOfTheUserThatTheProcessBecomes) {
+  if (geteuid() != 0) {
+    GTEST_SKIP() << "only root becomes somebody else";
+  }
+  constexpr uid_t kNobody = 65534;
+  const std::string path = write("theirs.conf", "");
+  ASSERT_EQ(chown(path.c_str(), kNobody, kNobody), 0);
+  ASSERT_EQ(chmod(path.c_str(), 0600), 0);
+  ASSERT_EQ(chown(directory_.path().c_str(), kNobody, kNobody), 0);
+  use(path);
+  EXPECT_FALSE(abi::current_setup());
+  ASSERT_EQ(seteuid(kNobody), 0);
+  const bool works = abi::current_setup().has_value();
+  ASSERT_EQ(seteuid(0), 0);
+  EXPECT_TRUE(works) << abi::configuration_fault();
+}
+
 TEST_F(Setup, AnUnknownStore) {
   use(write("store.conf", "[ntlm]\n store = nonsense:/x\n"));
   ASSERT_FALSE(abi::current_setup());

@@ -19,6 +19,9 @@ class Chromium:
 
     def __init__(self, program, env, account=None, flags=()):
         self.dir = h.directory()
+        # The mark of a profile that has met Negotiate before. Without it, Chromium starts its network service again,
+        # outside the sandbox that GSS-API's modules cannot be loaded in, at some moment after the first such answer.
+        h.write(self.dir / "Local State", json.dumps({"net": {"received_http_auth_negotiate_headers": True}}))
         to_browser, self.out = os.pipe()
         self.into, from_browser = os.pipe()
 
@@ -35,11 +38,13 @@ class Chromium:
         self.asked = 0
         self.buffer = b""
         self.number = 0
-        self.statuses = {}
+        self.responses = {}  # of documents, by the id of what loaded them
+        self.loaded = set()
         self.answers = {}
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         self.call("Page.enable")
+        self.call("Page.setLifecycleEventsEnabled", enabled=True)
         self.call("Network.enable")
         if account:
             self.call("Fetch.enable", handleAuthRequests=True)
@@ -87,18 +92,21 @@ class Chromium:
             answer = {"response": "CancelAuth"} if self.asked > 1 else {
                 "response": "ProvideCredentials", "username": self.account[0], "password": self.account[1]}
             self.send("Fetch.continueWithAuth", requestId=params["requestId"], authChallengeResponse=answer)
-        elif method == "Network.responseReceived":
+        elif method == "Network.responseReceived" and params["type"] == "Document":
             response = params["response"]
-            self.statuses[response["url"]] = (response["status"], {k.lower(): v for k, v in response["headers"].items()})
+            self.responses[params["loaderId"]] = (response["status"],
+                                                  {k.lower(): v for k, v in response["headers"].items()})
+        elif method == "Page.lifecycleEvent" and params["name"] == "load":
+            self.loaded.add(params["loaderId"])
 
     def open(self, url):
-        """The status and the headers of a page, and its text."""
+        """The last answer's status and headers, and the text of the page once it is all there: Chromium's own page where
+        it gave the login up."""
         self.asked = 0
-        self.statuses.pop(url, None)
-        number = self.send("Page.navigate", url=url)
-        self.until(lambda: number in self.answers and url in self.statuses, f"no answer from {url}")
-        text = self.call("Runtime.evaluate", expression="document.body ? document.body.innerText : ''")
-        return (*self.statuses[url], text["result"]["value"])
+        loader = self.call("Page.navigate", url=url)["loaderId"]
+        self.until(lambda: loader in self.responses and loader in self.loaded, f"no page from {url}")
+        text = self.call("Runtime.evaluate", expression="document.body.innerText")
+        return (*self.responses[loader], text["result"]["value"])
 
     def screenshot(self, path):
         path.parent.mkdir(parents=True, exist_ok=True)

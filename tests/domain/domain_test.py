@@ -25,7 +25,8 @@ from lab import DC_IP, PASSWORD, SKIP, Lab, until
 LAB = Lab(sys.argv[1]) if len(sys.argv) > 3 else None
 GSS_PEER, MECH_CONF = sys.argv[2:4] if LAB else (None, None)
 DEADLINE = 5.0  # [ntlm] store_deadline
-LATEST = DEADLINE + 0.5
+# What a busy machine may add. Less than half of the deadline: who waits for that, or for it twice, is still told apart.
+SLACK = 2.0
 
 MINOR = {name: 0x4e4c0000 + code for name, code in dict(
     LOGON_DENIED=0x20, ACCOUNT_RESTRICTION=0x21, LOGON_HOURS=0x22, WORKSTATION=0x23, PASSWORD_EXPIRED=0x24,
@@ -390,6 +391,8 @@ class Outages(Domain):
     local accounts meanwhile as quick as ever, and everything well again as soon as the part is back."""
 
     def setUp(self):
+        LAB.mend()
+        self.addCleanup(LAB.mend)
         conf = self.configure("outage.conf", f"    store = text:{self.local}\n    store = winbind\n")
         self.worker = Worker(conf)
         self.addCleanup(self.worker.close)
@@ -403,18 +406,18 @@ class Outages(Domain):
         results = self.worker.log_in(*[ALICE] * 4, *local)
         for got, seconds, _ in results[:4]:
             self.assertEqual(hex(got), hex(minor))
-            self.assertLess(seconds, LATEST)
+            self.assertLess(seconds, DEADLINE + SLACK)
             if at_once:
-                self.assertLess(seconds, 0.5)
+                self.assertLess(seconds, SLACK)
         for got, seconds, name in results[4:]:
             self.assertEqual((got, name), (0, "MEM1\\carol"))
-            self.assertLess(seconds, 0.5)
+            self.assertLess(seconds, SLACK)
         # Who comes later does not wait for the deadline beside somebody who already does.
         results = self.worker.log_in(ALICE, *[("LAB\\bob", PASSWORD, 0.5)] * 3)
         for got, seconds, _ in results:
             self.assertEqual(hex(got), hex(minor))
         for _, seconds, _ in results[1:]:
-            self.assertLess(seconds, 1.5)
+            self.assertLess(seconds, SLACK)
 
     def recovery(self, most):
         began = time.monotonic()
@@ -429,7 +432,7 @@ class Outages(Domain):
             self.outage(MINOR["AUTHORITY_DOWN"])
         finally:
             LAB.member.signal("winbindd", signal.SIGCONT)
-        self.recovery(3)
+        self.recovery(DEADLINE + SLACK)
 
     def test_winbindd_stopped_and_started(self):
         LAB.stop_winbindd()
@@ -437,7 +440,7 @@ class Outages(Domain):
             self.outage(MINOR["AUTHORITY_DOWN"], at_once=True)
         finally:
             LAB.start_winbindd()
-        self.recovery(3)
+        self.recovery(DEADLINE + SLACK)
 
     def test_winbindd_starts_after_the_first_logon(self):
         LAB.stop_winbindd()

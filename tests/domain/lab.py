@@ -13,6 +13,7 @@ directories are tmpfs there. Ending that process ends everything in the node, an
 Needs root and Debian's samba, samba-ad-provision, winbind, iproute2. The accounts are in accounts.py.
 """
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -81,21 +82,26 @@ class Node:
     def script(self, text):
         return self.run("bash", "-euc", text)
 
-    def processes(self, name):
-        """The host's ids of this node's processes of that name."""
+    def processes(self, name=None):
+        """The host's ids of this node's processes of that name; without one, of all but the holder."""
         mine = os.readlink(f"/proc/{self.pid}/ns/pid")
         found = []
         for entry in pathlib.Path("/proc").glob("[0-9]*"):
             try:
-                if (entry / "comm").read_text().strip() == name and os.readlink(entry / "ns/pid") == mine:
+                wanted = name is None or (entry / "comm").read_text().strip() == name
+                if wanted and int(entry.name) != self.pid and os.readlink(entry / "ns/pid") == mine:
                     found.append(int(entry.name))
             except OSError:
                 continue
         return found
 
     def signal(self, name, number):
-        for pid in self.processes(name):
-            os.kill(pid, number)
+        """True if there was such a process. A daemon that ends takes its children along: those need no signal."""
+        pids = self.processes(name)
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        return bool(pids)
 
     def private_directories(self, address):
         """Samba's directories on tmpfs, and the files that say where the domain is."""
@@ -124,7 +130,7 @@ def until(condition, seconds, what, pause=0.02):
         except OSError:
             pass
         if time.monotonic() > end:
-            raise SystemExit(f"lab: {what} did not come up in {seconds} s")
+            raise SystemExit(f"lab: {what}: not within {seconds} s")
         time.sleep(pause)
 
 
@@ -173,7 +179,7 @@ class Lab:
     def start_dc(self):
         self.dc.run("samba", "-D")
         self.dc.script("""
-            for i in {1..400}; do
+            for i in {1..1000}; do
               for port in 88 389 445; do
                 (exec 3<>/dev/tcp/127.0.0.1/$port) 2>/dev/null || { sleep 0.05; continue 2; }
               done
@@ -183,8 +189,10 @@ class Lab:
             echo "the domain controller does not answer"; exit 1""")
 
     def stop_dc(self):
-        self.dc.signal("samba", signal.SIGTERM)
-        until(lambda: not self.dc.processes("samba"), 10, "the end of the domain controller")
+        if not self.dc.signal("samba", signal.SIGTERM):
+            print("lab: the domain controller was not running", file=sys.stderr)
+        # Its children outlive it for a moment, and the next one's ports are theirs until then.
+        until(lambda: not self.dc.processes(), 60, "the end of the domain controller")
 
     def join(self):
         (self.directory / "member/smb.conf").write_text(MEMBER_SMB_CONF)
@@ -194,14 +202,25 @@ class Lab:
         self.start_winbindd()
 
     def start_winbindd(self):
-        self.member.run("winbindd", "-D")
-        self.member.script("""
-            for i in {1..400}; do wbinfo -t >/dev/null 2>&1 && exit 0; sleep 0.02; done
-            echo "winbindd does not answer"; exit 1""")
+        """Also when it runs already: it answers afterwards."""
+        if not self.member.processes("winbindd"):
+            self.member.run("winbindd", "-D")
+        until(lambda: self.member.run("wbinfo", "-t", check=False).returncode == 0, 60, "an answer of winbindd")
 
     def stop_winbindd(self):
-        self.member.signal("winbindd", signal.SIGTERM)
-        until(lambda: not self.member.processes("winbindd"), 10, "the end of winbindd")
+        if not self.member.signal("winbindd", signal.SIGTERM):
+            print("lab: winbindd was not running", file=sys.stderr)
+        until(lambda: not self.member.processes("winbindd"), 60, "the end of winbindd")
+
+    def mend(self):
+        """Everything is there and answers, whatever an outage broke off in."""
+        self.wire(True)
+        if not self.dc.processes("samba"):
+            print("lab: the domain controller was not running", file=sys.stderr)
+            self.start_dc()
+        if not self.member.signal("winbindd", signal.SIGCONT):
+            print("lab: winbindd was not running", file=sys.stderr)
+        self.start_winbindd()
 
     def wire(self, connected):
         self.member.run("ip", "link", "set", "lab0", "up" if connected else "down")

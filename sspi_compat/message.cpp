@@ -37,7 +37,7 @@ class Message {
       return;  // nothing is found in it
     }
     if (buffers->cBuffers > few_.size()) {
-      many_.reset(new gss_iov_buffer_desc[buffers->cBuffers]);
+      many_ = std::make_unique_for_overwrite<gss_iov_buffer_desc[]>(buffers->cBuffers);
       iov_ = many_.get();
     }
     for (; count_ < buffers->cBuffers; ++count_) {

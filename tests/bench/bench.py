@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Measures the mechanism beside gss-ntlmssp, WinPR's SSPI and the bare cryptography, all in one run, and prints the
-table of docs/performance.md. Only ratios within a run count; every figure is the median of interleaved rounds.
+tables of docs/performance.md. Only ratios within a run count; every figure is the median of interleaved rounds.
 
     bench.py BUILD_DIRECTORY [--rounds N] [--accounts N] [--quick] [--sspi]
 """

@@ -84,7 +84,7 @@ class Server:
     def decisions(self):
         """What this project's acceptor decided, in order."""
         lines = self.audit.read_text().splitlines() if self.audit.exists() else []
-        return [json.loads(line)["result"] for line in lines]
+        return [record["result"] for record in map(json.loads, lines) if record["event"] == "accept"]
 
     def text(self):
         return self.log.read_text(errors="replace")

@@ -163,6 +163,21 @@ protocol::HostNames host_names(const Environment& environment, const Config& con
   return names;
 }
 
+// CHALLENGE carries these names, and a response that brings back one over 255 units is refused.
+std::string names_fault(const protocol::HostNames& names) {
+  constexpr std::size_t kMaxUnits = 255;
+  for (const auto& [key, name] : {std::pair{"netbios_computer", &names.nb_computer},
+                                  std::pair{"netbios_domain", &names.nb_domain},
+                                  std::pair{"dns_computer", &names.dns_computer},
+                                  std::pair{"dns_domain", &names.dns_domain}}) {
+    const auto units = utf16_units(*name);
+    if (!units || *units > kMaxUnits) {
+      return std::string(key) + ": '" + escaped(*name) + "' is no name of at most 255 characters";
+    }
+  }
+  return {};
+}
+
 // --- reading
 // ---------------------------------------------------------------------------------------------------------
 
@@ -209,6 +224,9 @@ void fill(Snapshot& snapshot) {
   }
   snapshot.verifier_had_names = (*verifier)->host_names() != nullptr;
   auto names = host_names(snapshot.environment, *config, **verifier);
+  if (std::string fault = names_fault(names); !fault.empty()) {
+    return set_fault(snapshot, Errc::kConfiguration, path + ": [ntlm] " + fault);
+  }
   setup->acceptor = std::make_shared<const protocol::AcceptorSetup>(policy, std::move(names),
                                                                     std::move(*verifier));
   setup->config = std::move(*config);

@@ -111,6 +111,15 @@ TEST_F(Setup, AFileOfTheUserThatTheProcessBecomes) {
   EXPECT_TRUE(works) << abi::configuration_fault();
 }
 
+TEST_F(Setup, ANameThatNoMessageCarries) {
+  for (const std::string& name : {std::string(256, 'x'), std::string("\xff")}) {
+    use(write("names.conf", "[ntlm]\n netbios_domain = " + name + "\n"));
+    EXPECT_FALSE(abi::current_setup());
+    EXPECT_NE(abi::configuration_fault().find("[ntlm] netbios_domain"), std::string::npos)
+        << abi::configuration_fault();
+  }
+}
+
 TEST_F(Setup, AnUnknownStore) {
   use(write("store.conf", "[ntlm]\n store = nonsense:/x\n"));
   ASSERT_FALSE(abi::current_setup());

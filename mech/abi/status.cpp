@@ -107,12 +107,10 @@ constexpr Row kTable[] = {
     {Errc::kNoAuthority, GSS_S_FAILURE, GSS_NTLM_MINOR_NO_AUTHORITY, "no-authority",
      "No domain controller answers. `wbinfo --ping-dc` shows whether winbind reaches one."},
     {Errc::kAuthorityDown, GSS_S_FAILURE, GSS_NTLM_MINOR_AUTHORITY_DOWN, "authority-down",
-     "winbindd or ntlm-authd does not run or does not answer in time. Start it, or take its line "
-     "out of [ntlm] store."},
+     "winbindd does not run or does not answer in time. Start it, or take its line out of [ntlm] "
+     "store."},
     {Errc::kAuthorityAccess, GSS_S_FAILURE, GSS_NTLM_MINOR_AUTHORITY_ACCESS, "authority-access",
-     "This process may not ask winbindd or ntlm-authd. Add its user to the group winbindd_priv, or "
-     "to the daemon's "
-     "group."},
+     "This process may not ask winbindd for logons. Add its user to the group winbindd_priv."},
     {Errc::kAuthorityTrust, GSS_S_FAILURE, GSS_NTLM_MINOR_AUTHORITY_TRUST, "authority-trust",
      "The trust between this host and its domain, or between two domains, is broken. `wbinfo "
      "--check-secret` tells "

@@ -46,7 +46,7 @@ enum class Errc : std::uint16_t {
   kLogonType = 0x2b,
   kUnknownAccount = 0x2c,
   kNoAuthority = 0x30,      // no domain controller answers
-  kAuthorityDown = 0x31,    // winbindd or ntlm-authd is not there, or too slow
+  kAuthorityDown = 0x31,    // winbindd is not there, or too slow
   kAuthorityAccess = 0x32,  // it is there, but this process may not ask it
   kAuthorityTrust = 0x33,
   // protection

@@ -6,7 +6,11 @@
 
 namespace ntlm {
 
-void wipe(void* memory, std::size_t size) noexcept { explicit_bzero(memory, size); }
+void wipe(void* memory, std::size_t size) noexcept {
+  if (size != 0) {  // an empty buffer may be null, which explicit_bzero does not take
+    explicit_bzero(memory, size);
+  }
+}
 
 bool equal_ct(std::span<const std::uint8_t> a, std::span<const std::uint8_t> b) noexcept {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;

@@ -22,7 +22,7 @@ constexpr std::size_t kMaxText = 4096;
 constexpr std::size_t kMaxAttributes = 4096;
 constexpr std::uint64_t kTicksPerSecond = 10'000'000;
 // A store's name is a literal; the importer finds its own again.
-constexpr std::array<const char*, 5> kStores{"", "text", "lmdb", "winbind", "authd"};
+constexpr std::array<const char*, 4> kStores{"", "text", "lmdb", "winbind"};
 
 enum class Leg : std::uint8_t { kFirst, kSecond, kEstablished };
 

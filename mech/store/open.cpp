@@ -52,22 +52,17 @@ Opened open_winbind(std::string_view, const StoreSettings&) {
 }
 #endif
 
-Opened open_authd(std::string_view, const StoreSettings&) {
-  return Sentence("ntlm-authd support is not built in");
-}
-
 // Every kind of store that a `store` line may name, and what makes one of what stands behind the
 // colon.
 struct Kind {
   std::string_view name;
   Opened (*open)(std::string_view argument, const StoreSettings& settings);
 };
-constexpr std::array<Kind, 4> kKinds = {{
-    {"text", open_file<TextFile>},
-    {"lmdb", open_file<Database>},
-    {"winbind", open_winbind},
-    {"authd", open_authd},
-}};
+constexpr std::array kKinds = {
+    Kind{"text", open_file<TextFile>},
+    Kind{"lmdb", open_file<Database>},
+    Kind{"winbind", open_winbind},
+};
 
 Opened open_link(std::string_view spec, const StoreSettings& settings) {
   const auto colon = spec.find(':');
@@ -77,7 +72,7 @@ Opened open_link(std::string_view spec, const StoreSettings& settings) {
       std::find_if(kKinds.begin(), kKinds.end(), [&](const Kind& k) { return k.name == name; });
   if (kind == kKinds.end()) {
     return Sentence("no kind of store is called '" + std::string(name) +
-                    "'; there are text, lmdb, winbind, authd");
+                    "'; there are text, lmdb, winbind");
   }
   return kind->open(argument, settings);
 }
@@ -103,9 +98,9 @@ class Chain final : public Verifier {
       }
     }
     const tl::unexpected<Error> unknown(refuse_unknown(request));
-    return lockout_ == nullptr ? Result<LogonResult>(unknown)
-                               : lockout_->settle(request.policy,
-                                                  lockout_->place_of(request.account), unknown);
+    return lockout_ == nullptr
+               ? Result<LogonResult>(unknown)
+               : lockout_->settle(request.policy, lockout_->place_of(request.account), unknown);
   }
 
   const protocol::HostNames* host_names() const override {

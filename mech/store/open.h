@@ -16,9 +16,9 @@ namespace ntlm::store {
 // Everything that decides which stores are used, so that a change is noticed.
 struct StoreSettings {
   std::vector<std::string>
-      stores;  // "text:/path", "lmdb:/path", "winbind", "winbind:DOMAIN", "authd", "authd:/path"
+      stores;  // "text:/path", "lmdb:/path", "winbind", "winbind:DOMAIN"
   std::string user_file;  // NTLM_USER_FILE, or the credential store's keyfile: replaces `stores`
-  std::chrono::seconds deadline{5};  // for an answer of winbind or ntlm-authd
+  std::chrono::seconds deadline{5};  // for an answer of winbind
 };
 StoreSettings settings_from(const Config& config, std::string_view user_file);
 

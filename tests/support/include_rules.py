@@ -14,9 +14,8 @@ ALLOWED = {
     "mech/crypto": ["crypto/", "base/"],
     "mech/protocol": ["protocol/", "wire/", "crypto/", "base/"],
     "mech/store": ["store/", "protocol/logon.h", "protocol/name.h", "protocol/policy.h", "crypto/", "base/",
-                   "authd/requests.h", "gssapi_ntlm.h"],  # the attributes' names
+                   "gssapi_ntlm.h"],  # the attributes' names
     "mech/abi": ["abi/", "protocol/", "store/", "wire/", "crypto/", "base/", "gssapi_ntlm.h"],
-    "mech/authd": ["authd/", "store/", "protocol/", "crypto/", "base/"],
     "mech/ntlmctl": ["ntlmctl/", "store/", "protocol/", "wire/", "crypto/", "base/", "gssapi_ntlm.h"],
     "mech/bridge": ["bridge/", "base/", "gssapi_ntlm.h"],
     "sspi_compat": ["sspi_compat/", "sspi/", "gssapi_ntlm.h"],

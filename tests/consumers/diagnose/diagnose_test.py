@@ -46,8 +46,7 @@ def main():
     diagnose("a looser policy is told", "looser than the default", conf=h.write(
         DIR / "loose.conf", f"[ntlm]\n store = text:{USERS}\n[policy]\n min_version = v1\n"), status=0)
     for what, store, said in (("a store that is not there", "text:/no/such/file", "No such file or directory"),
-                              ("no database", f"lmdb:{DIR}/database", "No such file or directory"),
-                              ("no ntlm-authd", f"authd:{DIR}/auth.sock", "auth.sock")):
+                              ("no database", f"lmdb:{DIR}/database", "No such file or directory")):
         diagnose(what, f"PROBLEM {store}", said, conf=h.write(DIR / "store.conf", f"[ntlm]\n store = {store}\n"))
     open_file = h.write(DIR / "open", "EXAMPLE:bob:secret1\n", 0o644)
     diagnose("an account file that others read", f"PROBLEM text:{open_file}", "0644",

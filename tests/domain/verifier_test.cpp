@@ -22,6 +22,10 @@ constexpr const char* kPassword = "Pass-w0rd!";
 
 class WinbindDomain : public ::testing::Test {
  protected:
+  void SetUp() override {
+    ASSERT_NE(verifier_.host_names(), nullptr) << "winbindd does not answer";
+  }
+
   LogonAttempt attempt(AccountName who, const char* password = kPassword) const {
     return {std::move(who), password, *verifier_.host_names()};
   }

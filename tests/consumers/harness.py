@@ -3,9 +3,11 @@
 private Kerberos realm. A test is one script; check() counts what it proved and finish() says how long it took."""
 
 import atexit
+import contextlib
 import os
 import pathlib
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -39,9 +41,11 @@ def directory(mode=0o755):
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below those that the system gives to connections: none takes it before the server does."""
+    while True:
+        with socket.socket() as s, contextlib.suppress(OSError):
+            s.bind(("127.0.0.1", random.randrange(16384, 32768)))
+            return s.getsockname()[1]
 
 
 def skip(why):

@@ -43,6 +43,8 @@ def show_audit(path):
     shown = ("result", "reason", "user", "domain", "principal", "version", "mic", "store")
     for line in path.read_text().splitlines():
         record = json.loads(line)
+        if record["event"] not in ("accept", "initiate"):  # what a process says of itself
+            continue
         print("   ", " ".join(f"{key}={record[key]}" for key in shown if record.get(key) not in (None, "")))
 
 

@@ -57,10 +57,11 @@ class HmacMd5Key {
   alignas(16) std::array<std::uint8_t, kStorageSize> storage_;
 };
 
-// One MAC in the making, for data that comes in pieces. The key outlives it, and has one at a time.
+// One MAC in the making, for data that comes in pieces. The key outlives it; threads may share one.
 class HmacMd5 {
  public:
   explicit HmacMd5(const HmacMd5Key& key);
+  ~HmacMd5();
   HmacMd5(const HmacMd5&) = delete;
   HmacMd5& operator=(const HmacMd5&) = delete;
 

@@ -117,10 +117,10 @@ std::array<std::uint8_t, 32> sha256(ByteView prefix, std::initializer_list<ByteV
 
 // ---- HMAC-MD5 -------------------------------------------------------------------------
 
-// Digests that have taken in the key's inner and outer pad, and the one that each MAC starts from a
-// copy in.
+// Digests that have taken in the key's inner and outer pad; each MAC works on copies, so that
+// threads may share a key.
 struct HmacMd5Key::State {
-  DigestContext inner, outer, working;
+  DigestContext inner, outer;
 };
 
 HmacMd5Key::State& HmacMd5Key::state() {
@@ -152,7 +152,7 @@ HmacMd5Key::HmacMd5Key(ByteView key) {
   DigestContext inner = padded(0x36);
   DigestContext outer = padded(0x36 ^ 0x5C);
   wipe(block.data(), block.size());
-  new (storage_.data()) State{std::move(inner), std::move(outer), new_digest(algorithms().md5)};
+  new (storage_.data()) State{std::move(inner), std::move(outer)};
 }
 
 HmacMd5Key::~HmacMd5Key() { state().~State(); }
@@ -166,19 +166,32 @@ HmacMd5Key& HmacMd5Key::operator=(HmacMd5Key&& other) noexcept {
   return *this;
 }
 
-HmacMd5::HmacMd5(const HmacMd5Key& key) : key_(key) {
-  const ErrorQueueMark mark;
-  must(EVP_MD_CTX_copy_ex(key_.state().working.get(), key_.state().inner.get()) == 1);
+struct HmacMd5::State {
+  DigestContext working;
+};
+
+HmacMd5::State& HmacMd5::state() {
+  return *std::launder(reinterpret_cast<State*>(storage_.data()));
 }
+
+HmacMd5::HmacMd5(const HmacMd5Key& key) : key_(key) {
+  static_assert(sizeof(State) <= kStorageSize);
+  const ErrorQueueMark mark;
+  DigestContext working(EVP_MD_CTX_new());
+  must(working != nullptr && EVP_MD_CTX_copy_ex(working.get(), key_.state().inner.get()) == 1);
+  new (storage_.data()) State{std::move(working)};
+}
+
+HmacMd5::~HmacMd5() { state().~State(); }
 
 void HmacMd5::update(ByteView data) {
   const ErrorQueueMark mark;
-  take_in(key_.state().working.get(), data);
+  take_in(state().working.get(), data);
 }
 
 Digest16 HmacMd5::finish() {
   const ErrorQueueMark mark;
-  EVP_MD_CTX* const working = key_.state().working.get();
+  EVP_MD_CTX* const working = state().working.get();
   const Digest16 inner = crypto::finish<16>(working);
   must(EVP_MD_CTX_copy_ex(working, key_.state().outer.get()) == 1);
   take_in(working, inner);

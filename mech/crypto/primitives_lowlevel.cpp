@@ -135,6 +135,8 @@ HmacMd5::HmacMd5(const HmacMd5Key& key) : key_(key) {
   context.num = 0;
 }
 
+HmacMd5::~HmacMd5() = default;
+
 HmacMd5::State& HmacMd5::state() {
   return *std::launder(reinterpret_cast<State*>(storage_.data()));
 }

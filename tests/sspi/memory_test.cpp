@@ -219,7 +219,7 @@ INSTANTIATE_TEST_SUITE_P(Packages, Memory, testing::Values("NTLM", "Negotiate"),
                          [](const auto& one) { return std::string(one.param); });
 
 // Tables that only grow once are made before anything is counted: those of what is handed out here,
-// and (by a first sweep) the mechglue's of minor statuses.
+// and (by two sweeps: it enters some numbers late) the mechglue's of minor statuses.
 void fill_tables() {
   std::vector<PSecPkgInfoA> blocks(1000);
   for (PSecPkgInfoA& block : blocks) {
@@ -265,6 +265,7 @@ TEST_P(Memory, S33_EveryAllocationMayFail) {
   const long allocations = sweep(GetParam(), &insufficient);
   EXPECT_GT(allocations, 50);
   EXPECT_GT(insufficient, allocations / 4);
+  sweep(GetParam(), &insufficient);
   ASSERT_EQ(Scenario(GetParam()).run(), SEC_E_OK);
   const long before = live;
   sweep(GetParam(), &insufficient);

@@ -57,11 +57,16 @@ bool read_envelope(std::string_view bytes, Envelope& envelope) {
   return true;
 }
 
-SECURITY_STATUS import_token(std::string_view token, gss_ctx_id_t* context) {
+SECURITY_STATUS import_token(std::string_view token, gss_const_OID mechanism,
+                             gss_ctx_id_t* context) {
   gss_buffer_desc buffer = input_buffer(token);
   OM_uint32 minor = 0;
   const OM_uint32 major = gss_import_sec_context(&minor, &buffer, context);
-  return major == GSS_S_COMPLETE ? SEC_E_OK : SEC_E_INVALID_TOKEN;
+  if (major == GSS_S_COMPLETE) {
+    return SEC_E_OK;
+  }
+  const SECURITY_STATUS status = status_of(Call::kTransfer, major, minor, mechanism);
+  return status == SEC_E_INSUFFICIENT_MEMORY ? status : SEC_E_INVALID_TOKEN;
 }
 
 // GSS consumes what it exports.
@@ -78,7 +83,7 @@ SECURITY_STATUS export_token(gss_ctx_id_t* gss, gss_const_OID mechanism, Buffer&
 // The token of a second context that begins with message 0.
 SECURITY_STATUS reset_token(std::string_view token, gss_const_OID mechanism, Buffer& fresh) {
   gss_ctx_id_t copy = GSS_C_NO_CONTEXT;
-  SECURITY_STATUS status = import_token(token, &copy);
+  SECURITY_STATUS status = import_token(token, mechanism, &copy);
   if (status == SEC_E_OK) {
     status = reset_session(copy)
                  ? export_token(&copy, mechanism, fresh)
@@ -122,8 +127,9 @@ SECURITY_STATUS export_context(PCtxtHandle handle, ULONG flags, PSecBuffer resul
   }
   context->state = Context::State::kDead;  // it is gone, unless it comes back
   if ((flags & SECPKG_CONTEXT_EXPORT_DELETE_OLD) == 0) {
-    if (import_token(exported.view(), &context->gss) != SEC_E_OK) {
-      return failure(SEC_E_INTERNAL_ERROR, "the context could not be kept");
+    status = import_token(exported.view(), context->mechanism, &context->gss);
+    if (status != SEC_E_OK) {
+      return failure(status, "the context could not be kept");
     }
     context->state = Context::State::kOpen;
   }
@@ -168,7 +174,8 @@ SECURITY_STATUS import_context(const Char* package_name, const SecBuffer* bytes,
     return failure(SEC_E_SECPKG_NOT_FOUND, "exported from another package");
   }
   auto context = std::make_unique<Context>(*package, envelope.initiator);
-  if (const SECURITY_STATUS status = import_token(envelope.token, &context->gss);
+  if (const SECURITY_STATUS status =
+          import_token(envelope.token, package->mechanism(), &context->gss);
       status != SEC_E_OK) {
     return status;
   }

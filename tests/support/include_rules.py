@@ -17,6 +17,7 @@ ALLOWED = {
                    "gssapi_ntlm.h"],  # the attributes' names
     "mech/abi": ["abi/", "protocol/", "store/", "wire/", "crypto/", "base/", "gssapi_ntlm.h"],
     "mech/ntlmctl": ["ntlmctl/", "store/", "protocol/", "wire/", "crypto/", "base/", "gssapi_ntlm.h"],
+    "mech/authd": ["authd/", "store/", "protocol/", "wire/", "crypto/", "base/", "gssapi_ntlm.h"],
     "mech/bridge": ["bridge/", "base/", "gssapi_ntlm.h"],
     "sspi_compat": ["sspi_compat/", "sspi/", "gssapi_ntlm.h"],
     # Installed as they lie, and found by -I of their own folder: neighbours have bare names.
@@ -29,6 +30,7 @@ CONFINED = {
     r"openssl/": ["mech/crypto/primitives", "mech/crypto/backend", "mech/base/secret."],
     r"gssapi/": ["mech/abi/", "mech/bridge/", "mech/ntlmctl/diagnose.cpp", "sspi_compat/", "include/"],
     r"wbclient\.h": ["mech/store/winbind", "tests/"],
+    r"seccomp\.h": ["mech/authd/sandbox."],
     r"lmdb\.h": ["mech/store/database"],
     r"profile\.h": ["mech/base/config.cpp", "sspi_compat/settings.cpp"],
 }

@@ -15,6 +15,7 @@
 #include "abi/name.h"
 #include "base/text.h"
 #include "gssapi_ntlm.h"
+#include "protocol/attempt.h"
 
 namespace ntlm::abi {
 namespace {
@@ -103,29 +104,15 @@ void establish(ContextObject& context, OM_uint32 flags) {
   context.expires_boot = lifetime == 0 ? 0 : system_clock().boot_seconds() + lifetime;
 }
 
-// P15: what became of the attempt, once it has an answer.
+// What became of the attempt, once it has an answer.
 void record_attempt(const ContextObject& context, const Acceptor& acceptor, const Error* error,
                     std::chrono::steady_clock::time_point started) {
-  const protocol::Evidence& evidence = acceptor.evidence();
-  AuditEvent event;
-  event.success = error == nullptr;
-  event.reason = error == nullptr ? "ok" : audit_reason(error->code);
-  event.where = error == nullptr ? "" : error->where;
-  event.user = evidence.claimed.user;
-  event.domain = evidence.claimed.domain;
-  event.workstation = evidence.workstation;
-  event.target = evidence.target;
+  AuditEvent event = protocol::attempt(acceptor, error);
   event.service = context.service;
-  event.version = evidence.version_known ? version_word(evidence.version) : "";
-  event.flags = evidence.flags;
-  event.mic = mic_word(evidence.mic);
-  event.bindings = bindings_word(evidence.bindings);
-  event.store = evidence.store;
   std::string principal;
   if (error == nullptr) {
     principal = displayed(*context.source, context.setup->display_form);
     event.principal = principal;
-    event.key_bits = acceptor.established()->session.key_bits();
   }
   const auto duration = std::chrono::steady_clock::now() - started;
   event.duration_us = static_cast<std::uint64_t>(
@@ -289,7 +276,7 @@ Status accept_leg(const AcceptCall& call) {
     if (!was_dead) {
       record_attempt(*context, *acceptor, &step.error(), started);
     }
-    return outward(step.error());
+    return protocol::outward(step.error());
   }
   TRY(OutputBuffer output, OutputBuffer::copy(ByteView(step->token)));
   std::unique_ptr<NameObject> source;
@@ -360,46 +347,6 @@ std::uint32_t remaining_lifetime(const ContextObject& context) {
   }
   const std::uint64_t now = system_clock().boot_seconds();
   return now >= context.expires_boot ? 0 : static_cast<std::uint32_t>(context.expires_boot - now);
-}
-
-const char* version_word(protocol::NtlmVersion version) {
-  switch (version) {
-    case protocol::NtlmVersion::kV2:
-      return "NTLMv2";
-    case protocol::NtlmVersion::kV1:
-      return "NTLMv1";
-    case protocol::NtlmVersion::kV1Session:
-      return "NTLM2-session";
-  }
-  return "";
-}
-
-const char* mic_word(protocol::MicState mic) {
-  switch (mic) {
-    case protocol::MicState::kAbsent:
-      return "absent";
-    case protocol::MicState::kVerified:
-      return "verified";
-    case protocol::MicState::kBad:
-      return "bad";
-  }
-  return "";
-}
-
-const char* bindings_word(protocol::BindingsState bindings) {
-  switch (bindings) {
-    case protocol::BindingsState::kNone:
-      return "none";
-    case protocol::BindingsState::kMatch:
-      return "match";
-    case protocol::BindingsState::kAbsent:
-      return "absent";
-    case protocol::BindingsState::kUnasked:
-      return "unasked";
-    case protocol::BindingsState::kMismatch:
-      return "mismatch";
-  }
-  return "";
 }
 
 }  // namespace ntlm::abi

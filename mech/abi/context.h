@@ -39,9 +39,4 @@ Status initiate_leg(const InitiateCall& call);
 // Seconds that a complete context still lasts; GSS_C_INDEFINITE without an end, 0 when it is over.
 std::uint32_t remaining_lifetime(const ContextObject& context);
 
-// The words of audit records and name attributes.
-const char* version_word(protocol::NtlmVersion version);
-const char* mic_word(protocol::MicState mic);
-const char* bindings_word(protocol::BindingsState bindings);
-
 }  // namespace ntlm::abi

@@ -4,10 +4,10 @@
 #include <set>
 
 #include "abi/boundary.h"
-#include "abi/context.h"
 #include "abi/local_user.h"
 #include "abi/mechanism.h"
 #include "abi/name.h"
+#include "protocol/attempt.h"
 
 namespace ntlm::abi {
 namespace {
@@ -21,10 +21,10 @@ void add(protocol::Attributes& attributes, const char* name, std::string_view va
 void add_evidence(protocol::Attributes& attributes, const protocol::Evidence& evidence) {
   add(attributes, GSS_NTLM_ATTR_WORKSTATION, evidence.workstation);
   if (evidence.version_known) {
-    add(attributes, GSS_NTLM_ATTR_VERSION, version_word(evidence.version));
+    add(attributes, GSS_NTLM_ATTR_VERSION, protocol::version_word(evidence.version));
   }
-  add(attributes, GSS_NTLM_ATTR_MIC, mic_word(evidence.mic));
-  add(attributes, GSS_NTLM_ATTR_BINDINGS, bindings_word(evidence.bindings));
+  add(attributes, GSS_NTLM_ATTR_MIC, protocol::mic_word(evidence.mic));
+  add(attributes, GSS_NTLM_ATTR_BINDINGS, protocol::bindings_word(evidence.bindings));
   add(attributes, GSS_NTLM_ATTR_TARGET, evidence.target);
   add(attributes, GSS_NTLM_ATTR_STORE, evidence.store);
 }

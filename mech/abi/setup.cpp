@@ -2,7 +2,6 @@
 #include "abi/setup.h"
 
 #include <sys/stat.h>
-#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -12,8 +11,10 @@
 #include <optional>
 
 #include "abi/status.h"
+#include "base/reason.h"
 #include "base/text.h"
 #include "crypto/primitives.h"
+#include "protocol/host.h"
 #include "store/open.h"
 
 namespace ntlm::abi {
@@ -113,71 +114,6 @@ struct Snapshot {
   }
 };
 
-// --- names
-// -----------------------------------------------------------------------------------------------------------
-
-std::string first_label(std::string_view host) {
-  return std::string(host.substr(0, host.find('.')));
-}
-
-std::string netbios_name(std::string_view host) {
-  return upper_utf8(first_label(host)).substr(0, 15);
-}
-
-protocol::HostNames names_of_host() {
-  utsname system{};
-  std::string node = ::uname(&system) == 0 ? system.nodename : "";
-  if (node.empty()) {
-    node = "localhost";
-  }
-  const auto dot = node.find('.');
-  protocol::HostNames names;
-  // A host outside any domain is its own, as Windows puts it.
-  names.nb_computer = names.nb_domain = netbios_name(node);
-  names.dns_computer = node;
-  names.dns_domain = dot == std::string::npos ? node : node.substr(dot + 1);
-  return names;
-}
-
-// The first that is given: environment, configuration, what the verifier must have, the host.
-protocol::HostNames host_names(const Environment& environment, const Config& config,
-                               const protocol::Verifier& verifier) {
-  const protocol::HostNames* wish = verifier.host_names();
-  protocol::HostNames names = wish != nullptr ? *wish : names_of_host();
-  const auto prefer = [&](std::string& name, const std::string& variable, const char* key) {
-    if (config.is_set("ntlm", key)) {
-      name = config.text("ntlm", key);
-    }
-    if (!variable.empty()) {
-      name = variable;
-    }
-  };
-  prefer(names.nb_computer, environment.computer(), "netbios_computer");
-  // A standalone host renamed so is still its own domain.
-  if (wish == nullptr) {
-    names.nb_domain = names.nb_computer;
-  }
-  prefer(names.nb_domain, environment.domain(), "netbios_domain");
-  prefer(names.dns_computer, "", "dns_computer");
-  prefer(names.dns_domain, "", "dns_domain");
-  return names;
-}
-
-// CHALLENGE carries these names, and a response that brings back one over 255 units is refused.
-std::string names_fault(const protocol::HostNames& names) {
-  constexpr std::size_t kMaxUnits = 255;
-  for (const auto& [key, name] : {std::pair{"netbios_computer", &names.nb_computer},
-                                  std::pair{"netbios_domain", &names.nb_domain},
-                                  std::pair{"dns_computer", &names.dns_computer},
-                                  std::pair{"dns_domain", &names.dns_domain}}) {
-    const auto units = utf16_units(*name);
-    if (!units || *units > kMaxUnits) {
-      return std::string(key) + ": '" + escaped(*name) + "' is no name of at most 255 characters";
-    }
-  }
-  return {};
-}
-
 // --- reading
 // ---------------------------------------------------------------------------------------------------------
 
@@ -223,8 +159,9 @@ void fill(Snapshot& snapshot) {
     return set_fault(snapshot, Errc::kConfiguration, path + ": [ntlm] store: " + verifier.error());
   }
   snapshot.verifier_had_names = (*verifier)->host_names() != nullptr;
-  auto names = host_names(snapshot.environment, *config, **verifier);
-  if (std::string fault = names_fault(names); !fault.empty()) {
+  auto names = protocol::host_names(*config, (*verifier)->host_names(),
+                                    snapshot.environment.computer(), snapshot.environment.domain());
+  if (std::string fault = protocol::names_fault(names); !fault.empty()) {
     return set_fault(snapshot, Errc::kConfiguration, path + ": [ntlm] " + fault);
   }
   setup->acceptor = std::make_shared<const protocol::AcceptorSetup>(policy, std::move(names),
@@ -363,38 +300,6 @@ void report(const Snapshot& snapshot) {
   report_lockout(*snapshot.setup);
 }
 
-// --- time and chance
-// -------------------------------------------------------------------------------------------------
-
-class SystemClock final : public protocol::Clock {
- public:
-  std::uint64_t filetime() override {
-    constexpr std::uint64_t kUnixEpoch = 116'444'736'000'000'000;  // ticks from 1601 to 1970
-    timespec now{};
-    clock_gettime(CLOCK_REALTIME, &now);
-    return kUnixEpoch + static_cast<std::uint64_t>(now.tv_sec) * 10'000'000 +
-           static_cast<std::uint64_t>(now.tv_nsec) / 100;
-  }
-  std::uint64_t boot_seconds() override {
-    timespec now{};
-    clock_gettime(CLOCK_BOOTTIME, &now);
-    return static_cast<std::uint64_t>(now.tv_sec);
-  }
-};
-
-class SystemRandom final : public protocol::Random {
- public:
-  void fill(std::span<std::uint8_t> out) override { crypto::random_bytes(out); }
-};
-
-// A static object without a destructor at exit: the process may use us until its very end.
-template <typename T>
-T& immortal() {
-  alignas(T) static std::array<std::byte, sizeof(T)> storage;
-  static T* const object = new (storage.data()) T;
-  return *object;
-}
-
 }  // namespace
 
 Result<std::shared_ptr<const Setup>> current_setup() {
@@ -432,7 +337,7 @@ bool own_domain(std::string_view domain) {
   }
   return with_snapshot([&](const Snapshot& snapshot) {
     const protocol::HostNames names =
-        snapshot.setup == nullptr ? names_of_host() : snapshot.setup->host();
+        snapshot.setup == nullptr ? protocol::names_of_host() : snapshot.setup->host();
     // Where a verifier speaks for a domain, nb_domain is not this host.
     const bool member =
         snapshot.verifier_had_names ||
@@ -446,8 +351,5 @@ bool own_domain(std::string_view domain) {
 std::string configuration_fault() {
   return with_snapshot([](const Snapshot& snapshot) { return snapshot.fault_text; });
 }
-
-protocol::Clock& system_clock() { return immortal<SystemClock>(); }
-protocol::Random& system_random() { return immortal<SystemRandom>(); }
 
 }  // namespace ntlm::abi

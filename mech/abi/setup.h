@@ -64,8 +64,7 @@ bool own_domain(std::string_view domain);
 // The sentence that says why current_setup() fails; empty when it does not.
 std::string configuration_fault();
 
-// The real world's time and chance; they live as long as the process.
-protocol::Clock& system_clock();
-protocol::Random& system_random();
+using protocol::system_clock;
+using protocol::system_random;
 
 }  // namespace ntlm::abi

@@ -27,14 +27,6 @@ struct Status {
 // (GSS_S_BAD_NAMETYPE, …).
 Status with_major(OM_uint32 major, Errc code);
 
-// What the application is told of a logon that failed: the state of an account of our own stores
-// looks like a wrong password (security.md R49), and only the audit record holds the difference.
-// What a domain controller says of its accounts stays as it is: SSPI's callers ask for it.
-Error outward(const Error& error);
-
-// A word for the audit record: "wrong-password", "unknown-account", …: never null.
-const char* audit_reason(Errc code);
-
 // The sentence for an administrator: what is wrong and what to do next. For CONFIGURATION and STORE
 // it is the current fault; for an errno value its text; empty for a number that nobody here
 // returns.

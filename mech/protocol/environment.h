@@ -21,4 +21,8 @@ class Random {
   virtual void fill(std::span<std::uint8_t> out) = 0;
 };
 
+// The real world's time and chance; they live as long as the process.
+Clock& system_clock();
+Random& system_random();
+
 }  // namespace ntlm::protocol

@@ -95,6 +95,11 @@ Result<LogonResult> verify_with_hash(const LogonRequest& request, Account accoun
 // every account, whichever Verifier said yes. kAccountRestriction.
 Result<void> check_lists(const Policy& policy, const HostNames& host, const AccountName& account);
 
+// What is told outside of the audit record of a logon that failed: the state of an account of our
+// own stores looks like a wrong password (R49). What a domain controller says of its accounts stays
+// as it is: SSPI's callers ask for it.
+Error outward(const Error& error);
+
 // The same work for an account that is not there: a decoy hash, so that time tells nothing (P11).
 Error refuse_unknown(const LogonRequest& request);
 

@@ -9,6 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "base/reason.h"
+#include "protocol/logon.h"
+
 namespace ntlm::test {
 namespace {
 
@@ -73,7 +76,7 @@ TEST(StatusTable, EveryErrorIsAnErrorWithItsPublicMinorATextAndAWord) {
       EXPECT_EQ(status.minor, GSS_NTLM_MINOR_BASE + static_cast<OM_uint32>(code));
     }
     EXPECT_GT(abi::minor_text(status.minor).size(), 10U);
-    EXPECT_TRUE(words.insert(abi::audit_reason(code)).second) << abi::audit_reason(code);
+    EXPECT_TRUE(words.insert(audit_reason(code)).second) << audit_reason(code);
   }
 }
 
@@ -82,17 +85,17 @@ TEST(StatusTable, AnUnknownAccountLooksLikeAWrongPassword) {
                     unknown = status_of(Errc::kUnknownAccount);
   EXPECT_EQ(wrong.major, unknown.major);
   EXPECT_EQ(wrong.minor, unknown.minor);
-  EXPECT_STRNE(abi::audit_reason(Errc::kLogonDenied), abi::audit_reason(Errc::kUnknownAccount));
+  EXPECT_STRNE(audit_reason(Errc::kLogonDenied), audit_reason(Errc::kUnknownAccount));
 }
 
 TEST(StatusTable, TheStateOfAnAccountOfOursLooksLikeAWrongPasswordAndADomainsDoesNot) {
   for (const Errc code : {Errc::kAccountDisabled, Errc::kAccountLocked, Errc::kPasswordExpired,
                           Errc::kTrustAccount, Errc::kAccountRestriction, Errc::kUnknownAccount}) {
-    EXPECT_EQ(abi::outward({code, "account"}).code, Errc::kLogonDenied);
-    EXPECT_EQ(abi::outward({code, "winbind.STATUS"}).code, code);
+    EXPECT_EQ(protocol::outward({code, "account"}).code, Errc::kLogonDenied);
+    EXPECT_EQ(protocol::outward({code, "winbind.STATUS"}).code, code);
   }
   for (const Errc code : {Errc::kBadMic, Errc::kStore, Errc::kNoAuthority, Errc::kVersionRefused}) {
-    EXPECT_EQ(abi::outward({code, "account"}).code, code);
+    EXPECT_EQ(protocol::outward({code, "account"}).code, code);
   }
 }
 

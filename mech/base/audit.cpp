@@ -1,93 +1,22 @@
 // SPDX-License-Identifier: MIT
+// Which records are written, and where to.
 #include "base/audit.h"
 
-#include <fcntl.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <syslog.h>
-#include <unistd.h>
-
-#include <array>
 #include <atomic>
 #include <chrono>
-#include <cinttypes>
-#include <cstdio>
-#include <cstring>
 
+#include "base/audit_sinks.h"
 #include "base/config.h"
-#include "base/text.h"
-#include "base/trusted_file.h"
 
 namespace ntlm {
 namespace {
 
-using std::chrono::system_clock;
-
-constexpr std::size_t kPeerText = 64;    // characters of what a peer says of itself
-constexpr std::size_t kPeerBytes = 384;  // and bytes, once escaped
-constexpr std::size_t kOurText = 512;
+using LogForm = AuditSettings::LogForm;
 
 // Failures written in the current second, as (second << 32 | count): no lock that a fork could
 // leave held.
 std::atomic<std::uint64_t> failures_written{0};
 std::atomic<std::uint64_t> unreported{0};
-
-// One JSON object, written from left to right; what is empty or zero is left out.
-class JsonLine {
- public:
-  void text(const char* key, std::string_view value, std::size_t characters, std::size_t bytes) {
-    if (value.empty()) {
-      return;
-    }
-    std::string safe = escaped(value, characters);
-    while (safe.size() > bytes) {
-      characters /= 2;
-      safe = escaped(value, characters);
-    }
-    start(key);
-    line_ += '"' + safe + '"';
-  }
-  void word(const char* key, const char* value) { text(key, value, kPeerText, kPeerBytes); }
-  void peer(const char* key, std::string_view value) { text(key, value, kPeerText, kPeerBytes); }
-  void number(const char* key, std::uint64_t value) {
-    if (value != 0) {
-      start(key);
-      line_ += std::to_string(value);
-    }
-  }
-  std::string finish() && { return std::move(line_) + '}'; }
-
- private:
-  void start(const char* key) {
-    line_ += line_.size() == 1 ? "\"" : ",\"";
-    line_ += key;
-    line_ += "\":";
-  }
-  std::string line_ = "{";
-};
-
-struct CivilTime {
-  int year;
-  unsigned month, day;
-  int hour, minute, second, millisecond;
-};
-
-// UTC by arithmetic: localtime_r and gmtime_r take a lock of the C library that a fork may leave
-// held, and read TZ.
-CivilTime civil(system_clock::time_point now) {
-  namespace chrono = std::chrono;
-  const auto day = chrono::floor<chrono::days>(now);
-  const chrono::year_month_day date(day);
-  const chrono::hh_mm_ss time(chrono::floor<chrono::milliseconds>(now - day));
-  return {static_cast<int>(date.year()),
-          static_cast<unsigned>(date.month()),
-          static_cast<unsigned>(date.day()),
-          static_cast<int>(time.hours().count()),
-          static_cast<int>(time.minutes().count()),
-          static_cast<int>(time.seconds().count()),
-          static_cast<int>(time.subseconds().count())};
-}
 
 // Whether one more failure may be written in this second.
 bool admit_failure(std::uint32_t per_second) {
@@ -108,122 +37,50 @@ bool admit_failure(std::uint32_t per_second) {
   return true;
 }
 
-// The socket that is kept, since making one costs more than sending: its inode and, in the low 16
-// bits, its descriptor. A daemon that closes all descriptors does not ask us, and the number may be
-// somebody else's the next time: so the inode is compared before each use. A fork may share it: a
-// datagram socket without a peer has no state that parent and child could spoil for each other.
-std::atomic<std::uint64_t> kept_socket{0};
-
-// 0: not a socket, or not one that can be kept.
-std::uint64_t identity(int fd) {
-  struct stat status {};
-  if (fd < 0 || fd > 0xffff || ::fstat(fd, &status) != 0 || !S_ISSOCK(status.st_mode)) {
-    return 0;
+// False: nobody took it. Where the journal has no room, /dev/log may have.
+bool log_record(const AuditSettings& settings, const AuditEvent& event, std::string_view line) {
+  if (settings.log_form != LogForm::kSyslog &&
+      send_datagram(settings.journal_path, journal_entry(event, line))) {
+    return true;
   }
-  return static_cast<std::uint64_t>(status.st_ino) << 16 | static_cast<std::uint64_t>(fd);
+  return settings.log_form != LogForm::kJournal &&
+         send_datagram(settings.syslog_path, syslog_entry(event.success, line));
 }
 
-// A descriptor to send from; `own` holds it when it is not kept.
-int log_descriptor(FileDescriptor& own) {
-  std::uint64_t kept = kept_socket.load();
-  const int descriptor = static_cast<int>(kept & 0xffff);
-  if (kept != 0 && identity(descriptor) == kept) {
-    return descriptor;
+// Once, until a record gets into the file again.
+void complain_of_file(const AuditSettings& settings, const std::string& sentence) {
+  static constinit std::atomic_flag told;
+  if (sentence.empty()) {
+    told.clear();
+    return;
   }
-  own = FileDescriptor(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  const std::uint64_t made = identity(own.get());
-  if (made != 0 && kept_socket.compare_exchange_strong(kept, made)) {
-    return own.release();
+  if (!settings.syslog || told.test_and_set()) {
+    return;
   }
-  return own.get();
-}
-
-bool write_syslog(const std::string& path, bool success, const std::string& line) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) {
-    return false;
-  }
-  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  FileDescriptor own;
-  const int socket = log_descriptor(own);
-  if (socket < 0) {
-    return false;
-  }
-  static constexpr std::array<const char*, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  const CivilTime now = civil(system_clock::now());
-  std::array<char, 64> head{};
-  (void)std::snprintf(head.data(), head.size(), "<%d>%s %2u %02d:%02d:%02d gss_ntlm[%ld]: ",
-                      LOG_AUTHPRIV | (success ? LOG_INFO : LOG_WARNING), kMonths[now.month - 1],
-                      now.day, now.hour, now.minute, now.second, static_cast<long>(::getpid()));
-  const std::string message = head.data() + line;
-  const auto* to = static_cast<const sockaddr*>(static_cast<const void*>(&address));
-  return ::sendto(socket, message.data(), message.size(), MSG_NOSIGNAL | MSG_DONTWAIT, to,
-                  sizeof address) == static_cast<ssize_t>(message.size());
-}
-
-bool write_file(const std::string& path, const std::string& line) {
-  const FileDescriptor file(
-      ::open(path.c_str(),
-             O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640));
-  struct stat status {};
-  if (file.get() < 0 || ::fstat(file.get(), &status) != 0) {
-    return false;
-  }
-  // Not a device, a pipe, another file's second name, or a file that others may rewrite.
-  const bool sound = S_ISREG(status.st_mode) && status.st_nlink == 1 &&
-                     (status.st_mode & 022u) == 0 &&
-                     (status.st_uid == 0 || status.st_uid == ::geteuid());
-  return sound &&
-         ::write(file.get(), line.data(), line.size()) == static_cast<ssize_t>(line.size());
+  AuditEvent event;
+  event.event = "audit-file-refused";
+  event.detail = sentence;
+  (void)log_record(settings, event, audit_line(event));
 }
 
 }  // namespace
 
-std::string audit_line(const AuditEvent& event) {
-  const CivilTime now = civil(system_clock::now());
-  std::array<char, 64> text{};
-  (void)std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", now.year,
-                      now.month, now.day, now.hour, now.minute, now.second, now.millisecond);
-  JsonLine line;
-  line.word("time", text.data());
-  line.word("event", event.event);
-  line.word("result", event.success ? "success" : "failure");
-  line.word("reason", event.reason);
-  line.word("where", event.where);
-  line.peer("user", event.user);
-  line.peer("domain", event.domain);
-  line.peer("workstation", event.workstation);
-  line.peer("principal", event.principal);
-  line.peer("service", event.service);
-  line.peer("target", event.target);
-  line.text("detail", event.detail, kOurText, kOurText);
-  line.word("version", event.version);
-  if (event.flags != 0) {
-    (void)std::snprintf(text.data(), text.size(), "0x%08" PRIx32, event.flags);
-    line.word("flags", text.data());
-  }
-  line.word("mic", event.mic);
-  line.word("bindings", event.bindings);
-  line.number("key_bits", static_cast<std::uint64_t>(event.key_bits < 0 ? 0 : event.key_bits));
-  line.word("store", event.store);
-  line.number("duration_us", event.duration_us);
-  line.number("pid", static_cast<std::uint64_t>(::getpid()));
-  line.number("unreported", event.unreported);
-  return std::move(line).finish();
-}
-
 AuditSettings AuditSettings::from(const Config& config) {
   AuditSettings settings;
   settings.syslog = config.flag("audit", "syslog");
-  settings.json_path = config.text("audit", "json");
+  const std::string_view form = config.text("audit", "log_form");
+  settings.log_form = form == "journal"  ? LogForm::kJournal
+                      : form == "syslog" ? LogForm::kSyslog
+                                         : LogForm::kAuto;
+  settings.json.path = config.text("audit", "json");
+  settings.json.max_size = std::uint64_t{config.number("audit", "json_max_size")} << 20;
+  settings.json.keep = config.number("audit", "json_keep");
   settings.failures_per_second = config.number("audit", "failures_per_second");
   return settings;
 }
 
 void audit(const AuditSettings& settings, const AuditEvent& event) {
-  if (!settings.syslog && settings.json_path.empty()) {
+  if (!settings.syslog && settings.json.path.empty()) {
     return;
   }
   if (!event.success && !admit_failure(settings.failures_per_second)) {
@@ -233,12 +90,21 @@ void audit(const AuditSettings& settings, const AuditEvent& event) {
   AuditEvent counted = event;
   counted.unreported = unreported.exchange(0, std::memory_order_relaxed);
   const std::string line = audit_line(counted);
-  bool written = settings.syslog && write_syslog(settings.syslog_path, event.success, line);
-  if (!settings.json_path.empty()) {
-    written = write_file(settings.json_path, line + "\n") || written;
+  int sinks = 0;
+  int written = 0;
+  if (settings.syslog) {
+    ++sinks;
+    written += log_record(settings, counted, line) ? 1 : 0;
   }
-  if (!written) {
-    unreported.fetch_add(counted.unreported + 1, std::memory_order_relaxed);
+  if (!settings.json.path.empty()) {
+    ++sinks;
+    const auto appended = append_record(settings.json, line);
+    written += appended ? 1 : 0;
+    complain_of_file(settings, appended ? "" : appended.error());
+  }
+  if (written < sinks) {
+    const std::uint64_t untold = written == 0 ? counted.unreported : 0;
+    unreported.fetch_add(untold + 1, std::memory_order_relaxed);
   }
 }
 

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <regex.h>
+#include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -12,10 +14,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <thread>
 
 #include "base/config.h"
@@ -65,6 +71,7 @@ class AuditTest : public testing::Test {
   void SetUp() override {
     ASSERT_TRUE(log_.bound());
     settings_.syslog_path = directory_.path("log");
+    settings_.journal_path = directory_.path("journal");
     // The count of what is unreported is the whole process's: begin with none.
     AuditEvent event;
     event.success = true;
@@ -122,16 +129,18 @@ TEST(AuditLine, HoldsEveryField) {
   event.store = "lmdb";
   event.duration_us = 42;
   event.unreported = 7;
+  event.peer = "uid 33 pid 7";
   json line = json::parse(audit_line(event));
   EXPECT_TRUE(matches(line["time"], "2[0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\\.[0-9]{3}Z"));
   line.erase("time");
-  EXPECT_EQ(line, json({{"event", "accept"},       {"result", "success"}, {"reason", "none"},
-                        {"where", "AUTHENTICATE"}, {"user", "u"},         {"domain", "d"},
-                        {"workstation", "w"},      {"principal", "d\\u"}, {"service", "HTTP@www"},
-                        {"target", "HTTP/www"},    {"detail", "free"},    {"version", "NTLMv2"},
-                        {"flags", "0xe2898215"},   {"mic", "verified"},   {"bindings", "match"},
-                        {"key_bits", 128},         {"store", "lmdb"},     {"duration_us", 42},
-                        {"pid", ::getpid()},       {"unreported", 7}}));
+  EXPECT_EQ(line,
+            json({{"event", "accept"},       {"result", "success"}, {"reason", "none"},
+                  {"where", "AUTHENTICATE"}, {"user", "u"},         {"domain", "d"},
+                  {"workstation", "w"},      {"principal", "d\\u"}, {"service", "HTTP@www"},
+                  {"target", "HTTP/www"},    {"detail", "free"},    {"version", "NTLMv2"},
+                  {"flags", "0xe2898215"},   {"mic", "verified"},   {"bindings", "match"},
+                  {"key_bits", 128},         {"store", "lmdb"},     {"duration_us", 42},
+                  {"pid", ::getpid()},       {"unreported", 7},     {"peer", "uid 33 pid 7"}}));
 }
 
 TEST(AuditLine, LeavesOutWhatIsEmpty) {
@@ -179,7 +188,7 @@ TEST(AuditLine, IsBoundedAndValidWhateverThePeerSends) {
   for (const std::string& text : {worst[0], worst[1], worst[2], worst[3], astral}) {
     AuditEvent event;
     event.user = event.domain = event.workstation = event.principal = text;
-    event.service = event.target = event.detail = text;
+    event.service = event.target = event.detail = event.peer = text;
     event.reason = event.where = "a-long-word-of-our-own-table";
     event.version = "NTLM2-session";
     event.flags = 0xffffffff;
@@ -273,13 +282,13 @@ TEST_F(AuditTest, SwitchedOffWritesNothing) {
 
 TEST_F(AuditTest, FileGetsOneLineARecord) {
   new_second();
-  settings_.json_path = directory_.path("audit.jsonl");
+  settings_.json.path = directory_.path("audit.jsonl");
   const mode_t before = ::umask(0);
   audit(settings_, success());
   ::umask(before);
   audit(settings_, AuditEvent());
   struct stat status {};
-  ASSERT_EQ(::stat(settings_.json_path.c_str(), &status), 0);
+  ASSERT_EQ(::stat(settings_.json.path.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 07777u, 0640u);
   const std::string text = directory_.read("audit.jsonl");
   ASSERT_EQ(std::count(text.begin(), text.end(), '\n'), 2);
@@ -295,16 +304,292 @@ TEST_F(AuditTest, FileThatIsNotOursIsNotWritten) {
   ASSERT_EQ(::link(directory_.path("victim").c_str(), directory_.path("second").c_str()), 0);
   ASSERT_EQ(::mkfifo(directory_.path("fifo").c_str(), 0600), 0);
   directory_.write("open", "", 0666);
-  for (const char* name : {"link", "second", "fifo", "open", "none/below"}) {
-    settings_.json_path = directory_.path(name);
+  ASSERT_EQ(::mkdir(directory_.path("theirs").c_str(), 0700), 0);
+  ASSERT_EQ(::chmod(directory_.path("theirs").c_str(), 0777), 0);
+  ASSERT_EQ(::symlink(".", directory_.path("way").c_str()), 0);
+  const auto refused = {"link", "second", "fifo", "open", "none/below", "theirs/new", "way/new"};
+  for (const char* name : refused) {
+    settings_.json.path = directory_.path(name);
     audit(settings_, success());
   }
   EXPECT_EQ(directory_.read("victim"), "");
   EXPECT_EQ(directory_.read("open"), "");
+  EXPECT_FALSE(std::filesystem::exists(directory_.path("new")));
+  EXPECT_FALSE(std::filesystem::exists(directory_.path("theirs/new")));
   settings_.syslog = true;
-  settings_.json_path.clear();
+  settings_.json.path.clear();
   audit(settings_, success());
-  EXPECT_EQ(received()["unreported"], 5);
+  EXPECT_EQ(received()["unreported"], refused.size());
+}
+
+TEST_F(AuditTest, FileOfAnotherUserIsNotWritten) {
+  if (::geteuid() != 0) {
+    GTEST_SKIP() << "only root can make one";
+  }
+  settings_.syslog = false;
+  settings_.json.path = directory_.write("audit.jsonl", "", 0600);
+  ASSERT_EQ(::chown(settings_.json.path.c_str(), 65534, 65534), 0);
+  audit(settings_, success());
+  EXPECT_EQ(directory_.read("audit.jsonl"), "");
+  settings_.syslog = true;
+  settings_.json.path.clear();
+  audit(settings_, success());
+  EXPECT_EQ(received()["unreported"], 1);
+}
+
+// The log has the record, the reason once, and with the next record what the file lacks.
+TEST_F(AuditTest, FullDiskIsSaidAndTheLogGoesOn) {
+  settings_.json.path = directory_.write("audit.jsonl", "");
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto ignored = std::signal(SIGXFSZ, SIG_IGN);
+  const auto room_for = [&](rlim_t bytes) {
+    const rlimit limit{bytes, before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
+  };
+  room_for(50);  // a record does not fit: its beginning is written
+  audit(settings_, success());
+  EXPECT_EQ(directory_.read("audit.jsonl").size(), 50u);
+  audit(settings_, success());  // not one byte
+  room_for(before.rlim_cur);
+  audit(settings_, success());
+  std::signal(SIGXFSZ, ignored);
+
+  EXPECT_FALSE(received().contains("unreported"));
+  const json reason = received();
+  EXPECT_EQ(reason["event"], "audit-file-refused");
+  EXPECT_EQ(reason["detail"], settings_.json.path + ": no room for a whole record");
+  EXPECT_EQ(received()["unreported"], 1);
+  EXPECT_EQ(received()["unreported"], 1);
+  EXPECT_EQ(log_.drain(), 0);
+  // The torn record spoils no other.
+  std::istringstream lines(directory_.read("audit.jsonl"));
+  std::string torn;
+  std::string whole;
+  ASSERT_TRUE(std::getline(lines, torn) && std::getline(lines, whole));
+  EXPECT_FALSE(json::accept(torn));
+  EXPECT_EQ(json::parse(whole)["unreported"], 1);
+}
+
+TEST_F(AuditTest, FileIsRotatedAndTheOldestGoes) {
+  settings_.syslog = false;
+  settings_.json = {directory_.path("audit.jsonl"), 1, 3};
+  for (const char* user : {"a", "b", "c", "d"}) {
+    AuditEvent event = success();
+    event.user = user;
+    audit(settings_, event);
+  }
+  EXPECT_FALSE(std::filesystem::exists(settings_.json.path));
+  EXPECT_EQ(json::parse(directory_.read("audit.jsonl.1"))["user"], "d");
+  EXPECT_EQ(json::parse(directory_.read("audit.jsonl.2"))["user"], "c");
+  EXPECT_EQ(json::parse(directory_.read("audit.jsonl.3"))["user"], "b");
+  EXPECT_FALSE(std::filesystem::exists(directory_.path("audit.jsonl.4")));
+}
+
+TEST_F(AuditTest, RotationWaitsForNobody) {
+  settings_.syslog = false;
+  settings_.json = {directory_.write("audit.jsonl", ""), 1, 3};
+  const FileDescriptor rival(::open(settings_.json.path.c_str(), O_RDONLY | O_CLOEXEC));
+  ASSERT_EQ(::flock(rival.get(), LOCK_EX), 0);
+  audit(settings_, success());
+  audit(settings_, success());
+  EXPECT_FALSE(std::filesystem::exists(directory_.path("audit.jsonl.1")));
+  ASSERT_EQ(::flock(rival.get(), LOCK_UN), 0);
+  audit(settings_, success());
+  const std::string text = directory_.read("audit.jsonl.1");
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 3);
+}
+
+TEST_F(AuditTest, RotationThatCannotBeLosesNothing) {
+  settings_.syslog = false;
+  settings_.json = {directory_.path("audit.jsonl"), 1, 1};
+  ASSERT_EQ(::mkdir(directory_.path("audit.jsonl.1").c_str(), 0700), 0);
+  audit(settings_, success());
+  audit(settings_, success());
+  const std::string text = directory_.read("audit.jsonl");
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2);
+}
+
+TEST_F(AuditTest, ProcessesLoseNoRecordAcrossRotations) {
+  settings_.syslog = false;
+  settings_.json = {directory_.path("audit.jsonl"), 100'000, 100};
+  constexpr int kProcesses = 8;
+  constexpr int kEach = 2500;
+  std::vector<pid_t> children;
+  for (int process = 0; process < kProcesses; ++process) {
+    children.push_back(::fork());
+    ASSERT_GE(children.back(), 0);
+    if (children.back() == 0) {
+      AuditEvent event = success();
+      for (int i = 0; i < kEach; ++i) {
+        event.duration_us = static_cast<std::uint64_t>(process * kEach + i + 1);
+        audit(settings_, event);
+      }
+      ::_exit(0);
+    }
+  }
+  for (const pid_t child : children) {
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+  }
+  std::vector<int> seen(kProcesses * kEach + 1);
+  std::size_t files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(directory_.path())) {
+    const std::string name = entry.path().filename();
+    if (!name.starts_with("audit.jsonl")) {
+      continue;
+    }
+    ++files;
+    std::istringstream lines(directory_.read(name));
+    for (std::string line; std::getline(lines, line);) {
+      if (line.empty()) {  // stands for a record that seemed torn while it was being written
+        continue;
+      }
+      const json record = json::parse(line);
+      EXPECT_FALSE(record.contains("unreported"));
+      ++seen.at(record["duration_us"]);
+    }
+  }
+  EXPECT_GT(files, 10u);
+  EXPECT_EQ(std::count(seen.begin() + 1, seen.end(), 1), kProcesses * kEach);
+}
+
+// --- the journal
+
+// What journald makes of a datagram.
+std::map<std::string, std::string> fields_of(std::string_view entry) {
+  std::map<std::string, std::string> fields;
+  while (!entry.empty()) {
+    const std::size_t end = entry.find('\n');
+    const std::string_view first = entry.substr(0, end);
+    const std::size_t equals = first.find('=');
+    std::size_t taken = end + 1;
+    if (equals != first.npos) {
+      fields[std::string(first.substr(0, equals))] = first.substr(equals + 1);
+    } else {
+      std::uint64_t size = 0;
+      entry.copy(reinterpret_cast<char*>(&size), 8, taken);
+      fields[std::string(first)] = entry.substr(taken + 8, size);
+      taken += 8 + size;
+      EXPECT_EQ(entry.at(taken++), '\n');
+    }
+    entry.remove_prefix(taken);
+  }
+  return fields;
+}
+
+TEST(JournalEntry, HoldsTheLineAndEachFieldOfIt) {
+  AuditEvent event = success();
+  event.reason = "ok";
+  event.workstation = "W\xc3\xbc";
+  event.flags = 0xe2898215;
+  event.key_bits = 128;
+  EXPECT_EQ(fields_of(journal_entry(event, "{the line}")),
+            (std::map<std::string, std::string>{{"MESSAGE", "{the line}"},
+                                                {"PRIORITY", "6"},
+                                                {"SYSLOG_FACILITY", "10"},
+                                                {"SYSLOG_IDENTIFIER", "gss_ntlm"},
+                                                {"SYSLOG_PID", std::to_string(::getpid())},
+                                                {"MESSAGE_ID", "de5b98840d71497b8512b3adaca2a0eb"},
+                                                {"NTLM_EVENT", "accept"},
+                                                {"NTLM_RESULT", "success"},
+                                                {"NTLM_REASON", "ok"},
+                                                {"NTLM_USER", "user"},
+                                                {"NTLM_DOMAIN", "DOMAIN"},
+                                                {"NTLM_WORKSTATION", "W\xc3\xbc"},
+                                                {"NTLM_FLAGS", "0xe2898215"},
+                                                {"NTLM_KEY_BITS", "128"},
+                                                {"NTLM_PID", std::to_string(::getpid())}}));
+  event.success = false;
+  const auto failure = fields_of(journal_entry(event, ""));
+  EXPECT_EQ(failure.at("PRIORITY"), "4");
+  EXPECT_EQ(failure.at("MESSAGE_ID"), "e44da30049344eb890ef9dd16281261a");
+}
+
+TEST(JournalEntry, HostileTextStaysInsideItsField) {
+  AuditEvent event = success();
+  event.user = "x\nNTLM_RESULT=success\n_UID=0\n";
+  event.domain = std::string_view("a\0b", 3);
+  std::string longer;
+  for (int i = 0; i < 1000; ++i) {
+    longer += "\xc3\xbc";
+  }
+  event.workstation = longer;
+  event.success = false;
+  const auto fields = fields_of(journal_entry(event, "{}"));
+  EXPECT_EQ(fields.at("NTLM_USER"), event.user);
+  EXPECT_EQ(fields.at("NTLM_DOMAIN"), event.domain);
+  EXPECT_EQ(fields.at("NTLM_WORKSTATION"), longer.substr(0, 128));
+  EXPECT_EQ(fields.at("NTLM_RESULT"), "failure");
+  EXPECT_FALSE(fields.contains("_UID"));
+  longer.assign(100'000, '\x80');  // no character begins anywhere
+  event.workstation = longer;
+  EXPECT_LT(journal_entry(event, "{}").size(), 4096u);
+}
+
+TEST(JournalEntry, EveryKindIsInTheManual) {
+  std::ifstream in(NTLM_CONF_DIR "/man/ntlm.conf.5");
+  const std::string page{std::istreambuf_iterator<char>(in), {}};
+  std::set<std::string> ids;
+  for (const bool successful : {true, false}) {
+    for (const char* kind : {"accept", "initiate", "policy-loosened", "configuration-refused",
+                             "lockout-not-shared", "audit-file-refused"}) {
+      AuditEvent event;
+      event.event = kind;
+      event.success = successful;
+      const std::string id = fields_of(journal_entry(event, "")).at("MESSAGE_ID");
+      EXPECT_NE(
+          page.find(std::string(kind) +
+                    (event.event == std::string("accept") ? (successful ? ", success" : ", failure")
+                                                          : "") +
+                    " Ta " + id),
+          page.npos)
+          << kind;
+      ids.insert(id);
+    }
+  }
+  EXPECT_EQ(ids.size(), 7u);
+}
+
+TEST_F(AuditTest, JournalGetsTheRecordInsteadOfSyslog) {
+  LogSocket journal(settings_.journal_path);
+  audit(settings_, success());
+  const auto fields = fields_of(journal.receive().value_or(""));
+  EXPECT_EQ(json::parse(fields.at("MESSAGE"))["user"], "user");
+  EXPECT_EQ(fields.at("NTLM_USER"), "user");
+  EXPECT_EQ(log_.drain(), 0);
+  settings_.log_form = AuditSettings::LogForm::kSyslog;
+  audit(settings_, success());
+  EXPECT_EQ(received()["user"], "user");
+  EXPECT_EQ(journal.drain(), 0);
+  settings_.syslog = false;
+  settings_.log_form = AuditSettings::LogForm::kJournal;
+  audit(settings_, success());
+  EXPECT_EQ(journal.drain(), 0);
+}
+
+TEST_F(AuditTest, JournalAloneThatIsNotThereIsCounted) {
+  settings_.log_form = AuditSettings::LogForm::kJournal;
+  audit(settings_, success());
+  EXPECT_EQ(log_.drain(), 0);
+  settings_.log_form = AuditSettings::LogForm::kAuto;
+  audit(settings_, success());
+  EXPECT_EQ(received()["unreported"], 1);
+}
+
+TEST_F(AuditTest, FullJournalNeitherBlocksNorIsForgotten) {
+  LogSocket journal(settings_.journal_path);
+  settings_.log_form = AuditSettings::LogForm::kJournal;
+  constexpr int kRecords = 2000;
+  for (int i = 0; i < kRecords; ++i) {
+    audit(settings_, success());
+  }
+  const int taken = journal.drain();
+  EXPECT_LT(taken, kRecords);
+  audit(settings_, success());
+  EXPECT_EQ(fields_of(journal.receive().value_or("")).at("NTLM_UNREPORTED"),
+            std::to_string(kRecords - taken));
 }
 
 TEST_F(AuditTest, ChildAfterForkWritesUnderItsOwnPid) {
@@ -333,7 +618,7 @@ std::vector<int> open_descriptors() {
 }
 
 TEST_F(AuditTest, KeepsOneSocketAndNoMore) {
-  settings_.json_path = directory_.path("audit.jsonl");
+  settings_.json.path = directory_.path("audit.jsonl");
   const auto before = open_descriptors();  // SetUp has written a record
   for (int i = 0; i < 20; ++i) {
     audit(settings_, success());
@@ -374,7 +659,7 @@ TEST_F(AuditTest, DescriptorThatBecameSomebodyElsesIsNotWritten) {
 
 TEST_F(AuditTest, ThreadsLoseNoRecord) {
   settings_.syslog = false;
-  settings_.json_path = directory_.path("audit.jsonl");
+  settings_.json.path = directory_.path("audit.jsonl");
   constexpr int kThreads = 4;
   constexpr int kEach = 200;
   std::vector<std::thread> threads;
@@ -403,16 +688,27 @@ TEST_F(AuditTest, ThreadsLoseNoRecord) {
 }
 
 TEST(AuditSettingsTest, ComeFromTheConfiguration) {
-  EXPECT_TRUE(AuditSettings::from(Config()).syslog);
-  EXPECT_EQ(AuditSettings::from(Config()).json_path, "");
-  EXPECT_EQ(AuditSettings::from(Config()).syslog_path, "/dev/log");
+  const AuditSettings defaults = AuditSettings::from(Config());
+  EXPECT_TRUE(defaults.syslog);
+  EXPECT_EQ(defaults.log_form, AuditSettings::LogForm::kAuto);
+  EXPECT_EQ(defaults.json.path, "");
+  EXPECT_EQ(defaults.json.max_size, 64u << 20);
+  EXPECT_EQ(defaults.json.keep, 8u);
+  EXPECT_EQ(defaults.syslog_path, "/dev/log");
+  EXPECT_EQ(defaults.journal_path, "/run/systemd/journal/socket");
   test::TemporaryDirectory directory;
   const auto config = Config::load(directory.write(
-      "c", "[audit]\nsyslog = no\njson = /var/log/a.jsonl\nfailures_per_second = 7\n"));
+      "c",
+      "[audit]\nsyslog = no\nlog_form = journal\njson = /var/log/a.jsonl\njson_max_size = 0\n"
+      "json_keep = 3\nfailures_per_second = 7\n"));
   ASSERT_TRUE(config) << config.error();
-  EXPECT_FALSE(AuditSettings::from(*config).syslog);
-  EXPECT_EQ(AuditSettings::from(*config).json_path, "/var/log/a.jsonl");
-  EXPECT_EQ(AuditSettings::from(*config).failures_per_second, 7u);
+  const AuditSettings settings = AuditSettings::from(*config);
+  EXPECT_FALSE(settings.syslog);
+  EXPECT_EQ(settings.log_form, AuditSettings::LogForm::kJournal);
+  EXPECT_EQ(settings.json.path, "/var/log/a.jsonl");
+  EXPECT_EQ(settings.json.max_size, 0u);
+  EXPECT_EQ(settings.json.keep, 3u);
+  EXPECT_EQ(settings.failures_per_second, 7u);
 }
 
 }  // namespace

@@ -26,7 +26,8 @@ Result<Session*> session_behind(gss_ctx_id_t handle) {
 }
 
 bool will_seal(const Session& session, int conf_req_flag) {
-  return conf_req_flag != 0 && (session.can_seal() || !session.can_sign());
+  return session.seals_everything() ||
+         (conf_req_flag != 0 && (session.can_seal() || !session.can_sign()));
 }
 
 namespace {
@@ -71,14 +72,20 @@ Result<void> protect(Session& session, std::span<Piece> pieces, bool sealed,
 }
 
 Result<bool> unprotect(Session& session, std::span<Piece> pieces, ByteView signature) {
-  bool sealed = false;
-  if (session.can_seal() || !session.can_sign()) {
-    TRY_VOID(session.unseal(pieces, signature, &sealed));
-    return sealed;
+  // Where signing alone was agreed that is how messages come, but for LDAP.
+  if (session.can_sign() && !session.can_seal() && !session.seals_everything()) {
+    const auto verified = session.verify(Views(pieces).get(), signature);
+    if (verified) {
+      copy_pieces(pieces);
+      return false;
+    }
+    if (verified.error().code != Errc::kBadSignature) {
+      return tl::unexpected(verified.error());
+    }
   }
-  TRY_VOID(session.verify(Views(pieces).get(), signature));
-  copy_pieces(pieces);
-  return false;
+  bool sealed = false;
+  TRY_VOID(session.unseal(pieces, signature, &sealed));
+  return sealed;
 }
 
 namespace {

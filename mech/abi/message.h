@@ -11,8 +11,9 @@ namespace ntlm::abi {
 // The session that a message call is for: kBadArgument with GSS_S_NO_CONTEXT for a foreign handle.
 Result<protocol::Session*> session_behind(gss_ctx_id_t handle);
 
-// Whether this message is sealed on its way out. Where neither signing nor sealing was agreed,
-// Session decides: it refuses, unless it was told to allow that (sspi_compat).
+// Whether this message is sealed on its way out: as its sender asks, always towards LDAP. Where
+// neither signing nor sealing was agreed, Session decides: it refuses, unless it was told to allow
+// that (sspi_compat).
 bool will_seal(const protocol::Session& session, int conf_req_flag);
 
 // Protects the pieces in place or from in to out; those that seal does not apply to are only

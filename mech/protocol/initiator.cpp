@@ -48,6 +48,16 @@ bool matches(std::string_view host, std::string_view pattern) {
   return equal_ignoring_case(host, pattern);
 }
 
+// docs/decisions/0014
+Session session_with(std::string_view target, NegotiateFlags agreed,
+                     crypto::ExportedSessionKey key) {
+  Session session(Role::kInitiator, agreed, std::move(key));
+  if (equal_ignoring_case(target.substr(0, target.find('/')), "ldap")) {
+    session.seal_everything();
+  }
+  return session;
+}
+
 // security.md section 2, send_ntlm: to whom this host's users may answer at all.
 Result<void> check_destination(const Policy& policy, std::string_view target) {
   const bool any_host = policy.send_to.empty() && policy.send_ntlm != Policy::Send::kDeny;
@@ -287,7 +297,7 @@ Result<Initiator::Step> Initiator::on_challenge(const ExpectChallenge& state, By
     patch_mic(authenticate, crypto::mic(keys.exported, {state.negotiate, token, authenticate}));
   }
   state_.emplace<Established>(
-      Established{Session(Role::kInitiator, answer.used, std::move(keys.exported)),
+      Established{session_with(request_.target, answer.used, std::move(keys.exported)),
                   clock_->boot_seconds(), answer.send_mic,
                   Bytes(answer.challenge.target_info.begin(), answer.challenge.target_info.end()),
                   answer.send_bindings});
@@ -310,7 +320,7 @@ Result<Initiator::Step> Initiator::answer_whole(const ExpectChallenge& state, By
     return fail(Errc::kFeatureMissing, "credential cache");
   }
   state_.emplace<Established>(Established{
-      Session(Role::kInitiator, used, std::move(whole.key)), clock_->boot_seconds(), false,
+      session_with(request_.target, used, std::move(whole.key)), clock_->boot_seconds(), false,
       Bytes(answer.challenge.target_info.begin(), answer.challenge.target_info.end()), false});
   return Step{std::move(whole.authenticate), true};
 }

@@ -2,6 +2,7 @@
 #include "protocol/session.h"
 
 #include <algorithm>
+#include <atomic>
 #include <limits>
 #include <utility>
 
@@ -151,6 +152,16 @@ Result<void> Session::allow_unagreed_sealing() {
   return {};
 }
 
+void Session::seal_everything() {
+  if (can_sign()) {
+    std::atomic_ref(seals_everything_).store(true, std::memory_order_relaxed);
+  }
+}
+
+bool Session::seals_everything() const {
+  return std::atomic_ref(seals_everything_).load(std::memory_order_relaxed);
+}
+
 // ---- The halves -----------------------------------------------------------------------
 
 std::unique_ptr<Session::Half>& Session::place(Way way) {
@@ -296,7 +307,7 @@ Result<void> Session::verify(std::span<const ByteView> message, ByteView signatu
 }
 
 Result<void> Session::unseal(std::span<const Piece> pieces, ByteView signature, bool* was_sealed) {
-  if (!may_seal()) {
+  if (!can_sign() && !unagreed_sealing_) {
     return fail(Errc::kNotProtected, "unseal");
   }
   TRY(Half* const half, start(Way::kReceiving));
@@ -311,6 +322,9 @@ Result<void> Session::unseal(std::span<const Piece> pieces, ByteView signature, 
     return fail(Errc::kBadSignature, "signature");
   }
   ++half->sequence;
+  if (*was_sealed && !can_seal()) {
+    seal_everything();
+  }
   return {};
 }
 
@@ -349,13 +363,13 @@ bool Session::was_only_signed(Half& half, std::span<const Piece> pieces, ByteVie
 
 // ---- Export ---------------------------------------------------------------------------
 
-// role, flags, whether unagreed sealing is allowed, the key; then for each way whether it was used
-// and, if so, its sequence numbers and its stream. Keys of signatures and seals are made again from
-// the key.
+// role, flags, whether unagreed sealing is allowed (1) or everything is sealed (2), the key; then
+// for each way whether it was used and, if so, its sequence numbers and its stream. Keys of
+// signatures and seals are made again from the key.
 void Session::save(Writer& writer) const {
   writer.u8(role_ == Role::kAcceptor ? 1 : 0);
   writer.u32(flags_);
-  writer.u8(unagreed_sealing_ ? 1 : 0);
+  writer.u8(unagreed_sealing_ ? 1 : seals_everything() ? 2 : 0);
   writer.bytes(key_.expose());
   for (const Half* half : {sending_.get(), receiving_.get()}) {
     writer.u8(half != nullptr ? 1 : 0);
@@ -385,15 +399,21 @@ Result<bool> read_bool(Reader& reader) {
 Result<Session> Session::restore(Reader& reader) {
   TRY(const bool acceptor, read_bool(reader));
   const wire::NegotiateFlags flags = reader.u32();
-  TRY(const bool unagreed, read_bool(reader));
+  const std::uint8_t sealing = reader.u8();
   const ByteView key_bytes = reader.take(crypto::ExportedSessionKey::kSize);
-  if (!reader.ok()) {
+  if (!reader.ok() || sealing > 2) {
     return fail(Errc::kDefectiveExport, "session");
   }
   Session session(acceptor ? Role::kAcceptor : Role::kInitiator, flags,
                   crypto::ExportedSessionKey(key_bytes.first<crypto::ExportedSessionKey::kSize>()));
-  if (unagreed && !session.allow_unagreed_sealing()) {
+  if (sealing == 1 && !session.allow_unagreed_sealing()) {
     return fail(Errc::kDefectiveExport, "session");
+  }
+  if (sealing == 2) {
+    session.seal_everything();
+    if (!session.seals_everything()) {
+      return fail(Errc::kDefectiveExport, "session");
+    }
   }
   for (const Way way : {Way::kSending, Way::kReceiving}) {
     TRY(const bool used, read_bool(reader));

@@ -61,7 +61,8 @@ class Session {
   Result<void> seal(std::span<const Piece> pieces, Signature signature);
   // Plaintext appears in out only when the signature is right; out is wiped otherwise. was_sealed
   // tells how it came: a peer may also send signed plaintext (SECQOP_WRAP_NO_ENCRYPT), which has
-  // its own checksum and is found second.
+  // its own checksum and is found second. Where signing alone was agreed, a sealed message makes
+  // this side seal too.
   Result<void> unseal(std::span<const Piece> pieces, ByteView signature, bool* was_sealed);
 
   // Lets seal() and unseal() work where neither SIGN, SEAL nor ESS was agreed, with the session key
@@ -70,6 +71,13 @@ class Session {
   // can_seal() and key_bits() go on telling what was agreed: nothing. kNotProtected where something
   // was agreed, or for an anonymous context, which has no key.
   Result<void> allow_unagreed_sealing();
+
+  // Active Directory's LDAP takes an agreement on signing for one on sealing: every wrapped message
+  // of such a connection is sealed, whatever its sender asked for (docs/decisions/0014). Set for an
+  // initiator by the service that it speaks to, and for a context that agreed on signing alone by
+  // the first message that comes sealed. can_seal() goes on telling what was agreed.
+  void seal_everything();
+  bool seals_everything() const;
 
   // Both directions begin anew, keystream and number, as the context was when it was established
   // (SSPI's RESET_NEW). The caller answers for the keystream's second use.
@@ -92,7 +100,7 @@ class Session {
   class Mac;
 
   bool has(wire::NegotiateFlags flag) const { return (flags_ & flag) != 0; }
-  bool may_seal() const { return can_seal() || unagreed_sealing_; }
+  bool may_seal() const { return can_seal() || unagreed_sealing_ || seals_everything(); }
   // Connections without ESS have one half for both ways: sending_.
   bool one_half() const { return !has(wire::kEss) && !has(wire::kDatagram); }
   std::unique_ptr<Half>& place(Way way);
@@ -110,6 +118,7 @@ class Session {
   wire::NegotiateFlags flags_ = 0;
   crypto::ExportedSessionKey key_;
   bool unagreed_sealing_ = false;
+  mutable bool seals_everything_ = false;      // atomic: one thread may set it while another sends
   std::optional<SoleUser> sender_;             // where messages can be sent
   std::unique_ptr<Half> sending_, receiving_;  // made on the first message
 };

@@ -115,9 +115,10 @@ inline std::optional<Exchange> establish(OM_uint32 wanted,
                                          gss_cred_id_t initiator = GSS_C_NO_CREDENTIAL,
                                          gss_cred_id_t acceptor = GSS_C_NO_CREDENTIAL,
                                          OM_uint32* failed = nullptr,
-                                         OM_uint32* failed_minor = nullptr) {
+                                         OM_uint32* failed_minor = nullptr,
+                                         const char* service = "HTTP@host.test.example") {
   Exchange exchange;
-  Name target = import("HTTP@host.test.example", GSS_C_NT_HOSTBASED_SERVICE);
+  Name target = import(service, GSS_C_NT_HOSTBASED_SERVICE);
   Buffer from_acceptor;
   OM_uint32 minor = 0;
   for (int leg = 0; leg < 3; ++leg) {

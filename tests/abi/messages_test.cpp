@@ -136,6 +136,36 @@ TEST_F(Messages, WhereOnlySigningWasAgreedNothingIsSealed) {
   EXPECT_EQ(state, 0);
 }
 
+// docs/decisions/0014: as Active Directory's LDAP does, and whoever speaks to it.
+TEST_F(Messages, LdapIsSealedWhereOnlySigningWasAgreedAndAnswersSo) {
+  auto exchange = establish(GSS_C_INTEG_FLAG, GSS_C_NO_CREDENTIAL, GSS_C_NO_CREDENTIAL, nullptr,
+                            nullptr, "ldap@host.test.example");
+  ASSERT_TRUE(exchange);
+  EXPECT_EQ(exchange->initiator_flags & GSS_C_CONF_FLAG, 0U);
+  EXPECT_EQ(exchange->acceptor_flags & GSS_C_CONF_FLAG, 0U);
+  const auto pass = [](Context& from, Context& to, int expected) {
+    int state = -1;
+    std::string out;
+    const std::string token = wrapped(from, 0, "a request", &state);
+    EXPECT_EQ(state, expected);
+    EXPECT_EQ(token.substr(kSignatureSize) == "a request", expected == 0);
+    EXPECT_EQ(unwrap(to, token, out, &state), GSS_S_COMPLETE);
+    EXPECT_EQ(out, "a request");
+    EXPECT_EQ(state, expected);
+  };
+  pass(exchange->acceptor, exchange->initiator, 0);  // it cannot know yet
+  for (int round = 0; round < 3; ++round) {
+    pass(exchange->initiator, exchange->acceptor, 1);
+    pass(exchange->acceptor, exchange->initiator, 1);
+  }
+  std::string out;
+  std::string token = wrapped(exchange->initiator, 0, "a request");
+  token.back() ^= 1;
+  EXPECT_EQ(unwrap(exchange->acceptor, token, out), GSS_S_BAD_SIG);
+  token.back() ^= 1;
+  EXPECT_EQ(unwrap(exchange->acceptor, token, out), GSS_S_COMPLETE);
+}
+
 TEST_F(Messages, S01S04TokensThatAreTooShort) {
   std::string out;
   for (std::size_t size = 1; size < kSignatureSize; ++size) {

@@ -222,11 +222,13 @@ class Samba(Domain):
 class Ldap(Domain):
     """The domain controller's LDAP, by OpenLDAP's client over cyrus-sasl, with this initiator in SPNEGO."""
 
-    def search(self, *options, user="alice", password=PASSWORD, url=f"ldap://dc1.lab.example"):
+    def search(self, *options, user="alice", password=PASSWORD, url="ldap://dc1.lab.example"):
         accounts = self.write("initiator", f"LAB:{user}:{password}\n", 0o600)
+        return self.ldapsearch(("env", f"NTLM_USER_FILE={accounts}"), *options, url=url)
+
+    def ldapsearch(self, prefix, *options, url="ldap://dc1.lab.example"):
         return LAB.member.run(
-            "env", f"GSS_MECH_CONFIG={MECH_CONF}", f"GSS_NTLM_CONF={self.conf}", f"NTLM_USER_FILE={accounts}",
-            "KRB5CCNAME=/nonexistent", "LDAPTLS_REQCERT=never", "ldapsearch", "-LLL", "-Y", "GSS-SPNEGO", "-N", "-H",
+            *prefix, "env", f"GSS_MECH_CONFIG={MECH_CONF}", f"GSS_NTLM_CONF={self.conf}", "KRB5CCNAME=/nonexistent", "LDAPTLS_REQCERT=never", "ldapsearch", "-LLL", "-Y", "GSS-SPNEGO", "-N", "-H",
             url, *options, "-b", "dc=lab,dc=example", "(sAMAccountName=manygroups)", "memberOf", check=False)
 
     def check_found(self, done, ssf):
@@ -238,11 +240,22 @@ class Ldap(Domain):
     def test_sealed(self):
         self.check_found(self.search(), 128)
 
+    def test_signed_only(self):
+        # Active Directory's LDAP means sealing then (docs/decisions/0014).
+        self.check_found(self.search("-O", "minssf=1,maxssf=1"), 1)
+
     def test_without_protection(self):
         self.check_found(self.search("-O", "maxssf=0"), 0)
 
     def test_over_tls_with_channel_bindings(self):
         self.check_found(self.search("-O", "maxssf=0", "-o", "SASL_CBINDING=tls-endpoint", url="ldaps://dc1.lab.example"), 0)
+
+    def test_from_the_credential_cache(self):
+        # winbindd's message offers signing and no sealing.
+        uid = LAB.member.run("wbinfo", "--user-info=LAB\\alice").stdout.split(":")[2]
+        as_alice = ("setpriv", f"--reuid={uid}", "--clear-groups")
+        LAB.member.run(*as_alice, "wbinfo", f"--ccache-save=LAB\\alice%{PASSWORD}")
+        self.check_found(self.ldapsearch(as_alice), 1)
 
     def test_wrong_password(self):
         done = self.search(user="bob", password="not the password")

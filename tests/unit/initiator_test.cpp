@@ -70,6 +70,28 @@ TEST_F(InitiatorTest, LogsInToTheAcceptorWithEqualKeys) {
   }
 }
 
+// Active Directory's LDAP takes an agreement on signing for one on sealing.
+TEST_F(InitiatorTest, WhereSigningIsAgreedLdapIsSpokenToSealed) {
+  for (const auto& [target, sealed] :
+       {std::pair("ldap/dc1.example.com", true),
+        std::pair("LDAP/dc1.example.com/example.com", true),
+        std::pair("HTTP/ldap.example.com", false), std::pair("ldaps/dc1.example.com", false),
+        std::pair("", false)}) {
+    InitiatorRequest request;
+    request.sign = true;
+    request.target = target;
+    Acceptor acceptor(acceptor_setup({}), clock_, random_);
+    Initiator initiator = make(request);
+    const auto negotiate = initiator.step({}, nullptr);
+    EXPECT_EQ(offered(negotiate) & (wire::kSign | wire::kSeal), wire::kSign);
+    const auto challenge = acceptor.step(negotiate->token, nullptr);
+    ASSERT_TRUE(challenge);
+    ASSERT_TRUE(initiator.step(challenge->token, nullptr));
+    EXPECT_EQ(initiator.established()->session.seals_everything(), sealed) << target;
+    EXPECT_FALSE(initiator.established()->session.can_seal());
+  }
+}
+
 // NTLMv1 without extended session security, and with the LM key of [MS-NLMP] 3.4.5.1.
 TEST_F(InitiatorTest, LogsInByEveryKeyOfNtlm1) {
   for (const std::uint32_t extra : {0u, wire::kLmKey, wire::kEss}) {

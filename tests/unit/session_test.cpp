@@ -93,6 +93,18 @@ void expect_sealed(const Message& message, const Vectors& vectors, const char* s
   EXPECT_EQ(to_hex(message.signature), to_hex(vectors.bytes(section, prefix + "signature")));
 }
 
+// The exported form, and the place in it of what is sealed unagreed.
+constexpr std::size_t kSealingAt = 5;
+Bytes saved(const Session& session) {
+  Writer writer;
+  session.save(writer);
+  return *std::move(writer).finish("session");
+}
+Result<Session> restored(ByteView form) {
+  Reader reader(form);
+  return Session::restore(reader);
+}
+
 // ---- Values of others ----------------------------------------------------------------
 
 TEST(SessionVectors, NtlmV1WithoutEss) {
@@ -202,10 +214,42 @@ TEST(Session, SigningDoesNotGiveSealing) {
   EXPECT_TRUE(pair.initiator.can_sign());
   EXPECT_FALSE(pair.initiator.can_seal());
   EXPECT_EQ(pair.initiator.seal({&piece, 1}, message.signature).error().code, Errc::kNotProtected);
-  EXPECT_EQ(pair.acceptor.unseal({&piece, 1}, message.signature, &was_sealed).error().code,
-            Errc::kNotProtected);
   ASSERT_TRUE(sign(pair.initiator, message));
   EXPECT_TRUE(verify(pair.acceptor, message));
+  ASSERT_TRUE(sign(pair.initiator, message));
+  EXPECT_TRUE(pair.acceptor.unseal({&piece, 1}, message.signature, &was_sealed));
+  EXPECT_FALSE(was_sealed);
+  EXPECT_EQ(pair.acceptor.seal({&piece, 1}, message.signature).error().code, Errc::kNotProtected);
+}
+
+// Active Directory's LDAP and its clients, where they agreed on signing.
+TEST(Session, WhoIsSpokenToSealedAnswersSealed) {
+  Pair pair(kEss128 & ~wire::kSeal);
+  pair.initiator.seal_everything();
+  EXPECT_FALSE(pair.initiator.can_seal());
+  for (const std::size_t size : {3U, 100U, 0U}) {
+    bool was_sealed = false;
+    const Message message = seal(pair.initiator, Bytes(size, 7));
+    EXPECT_EQ(unseal(pair.acceptor, message, &was_sealed).value(), Bytes(size, 7));
+    EXPECT_TRUE(was_sealed);
+    EXPECT_EQ(unseal(pair.initiator, seal(pair.acceptor, Bytes(size, 8))).value(), Bytes(size, 8));
+    pair.acceptor = restored(saved(pair.acceptor)).value();
+    EXPECT_TRUE(pair.acceptor.seals_everything());
+  }
+  Message bad = seal(pair.initiator, Bytes(3, 7));
+  bad.body[0] ^= 1;
+  EXPECT_EQ(unseal(pair.acceptor, bad).error().code, Errc::kBadSignature);
+}
+
+TEST(Session, NothingIsSealedWhereNothingWasAgreed) {
+  for (const NegotiateFlags flags : {kLegacy, kEss128 | wire::kAnonymous}) {
+    Pair pair(flags);
+    pair.initiator.seal_everything();
+    EXPECT_FALSE(pair.initiator.seals_everything());
+    Bytes form = saved(pair.initiator);
+    form[kSealingAt] = 2;
+    EXPECT_EQ(restored(form).error().code, Errc::kDefectiveExport);
+  }
 }
 
 TEST(Session, UnagreedSealingOnlyWhereNothingWasAgreed) {
@@ -422,16 +466,6 @@ TEST_P(EveryForm, OutputIsWipedWhenTheMessageIsNotRight) {
 
 // ---- Export --------------------------------------------------------------------------
 
-Bytes saved(const Session& session) {
-  Writer writer;
-  session.save(writer);
-  return *std::move(writer).finish("session");
-}
-Result<Session> restored(ByteView form) {
-  Reader reader(form);
-  return Session::restore(reader);
-}
-
 TEST_P(EveryForm, GoesOnAfterExport) {
   Pair pair(GetParam());
   for (int round = 0; round < 4; ++round) {
@@ -459,7 +493,6 @@ TEST_P(EveryForm, ExportCutAtEveryLength) {
   }
 }
 
-constexpr std::size_t kUnagreedAt = 5;
 constexpr std::size_t kSendingAt = 22;
 constexpr std::size_t kSequenceAt = 23;
 
@@ -468,13 +501,13 @@ TEST_P(EveryForm, ExportWithValuesThatCannotBe) {
   (void)seal(pair.initiator, Bytes(3));
   const Bytes form = saved(pair.initiator);
   ASSERT_EQ(form[kSendingAt], 1);
-  for (const std::size_t at : {std::size_t{0}, kUnagreedAt, kSendingAt}) {
+  for (const std::size_t at : {std::size_t{0}, kSealingAt, kSendingAt}) {
     Bytes altered = form;
-    altered[at] = 2;
+    altered[at] = 3;
     EXPECT_EQ(restored(altered).error().code, Errc::kDefectiveExport) << at;
   }
   Bytes unagreed = form;
-  unagreed[kUnagreedAt] = 1;
+  unagreed[kSealingAt] = 1;
   EXPECT_EQ(restored(unagreed).error().code, Errc::kDefectiveExport);
 }
 

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """cyrus-sasl's GSS-SPNEGO between a stock slapd with the sample conf/slapd/ntlm.conf and a stock ldapsearch: sealed,
-signed only, and without any layer; what the wire shows."""
+signed only, and without any layer; what the wire shows. Also with gss-ntlmssp's and Samba's clients, signed only."""
 
 import os
+import pathlib
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,6 +13,8 @@ import harness as h
 SLAPD, SLAPADD, LDAPSEARCH, LDAPWHOAMI = h.need("slapd", "slapadd", "ldapsearch", "ldapwhoami")
 OWNER = "openldap" if os.getuid() == 0 else None
 MARK = "what the wire may show"
+NTLM_OID = "1.3.6.1.4.1.311.2.2.10"
+THEIRS = pathlib.Path("/usr/lib/x86_64-linux-gnu/gssntlmssp/gssntlmssp.so")
 
 LDIF = f"""dn: dc=example,dc=com
 objectClass: dcObject
@@ -51,6 +54,28 @@ limits users size=unlimited
 access to * by users read by anonymous auth
 """
 
+SAMBA_CLIENT = """import sys
+try:
+    from samba.credentials import Credentials, DONT_USE_KERBEROS
+    from samba.param import LoadParm
+    from samba.samdb import SamDB
+except ImportError:
+    sys.exit(77)
+lp = LoadParm()
+for key, value in {"client ldap sasl wrapping": sys.argv[2], "ntlmssp_client:ldap_style_send_seal": sys.argv[3],
+                   "netbios name": "CLIENT", "workgroup": "EXAMPLE"}.items():
+    lp.set(key, value)
+bob = Credentials()
+bob.guess(lp)
+bob.set_username("bob")
+bob.set_domain("EXAMPLE")
+bob.set_password("secret1")
+bob.set_kerberos_state(DONT_USE_KERBEROS)
+directory = SamDB(url=f"ldap://localhost:{sys.argv[1]}", lp=lp, credentials=bob, options=["modules:"])
+for entry in directory.search("dc=example,dc=com", expression="(uid=bob)", attrs=["description"], scope=2):
+    print(entry["description"])
+"""
+
 
 class Server:
     def __init__(self, security=""):
@@ -82,8 +107,8 @@ class Server:
         path = self.client_dir / ("account-" + line.replace(":", "-"))
         return path if path.exists() else h.write(path, line + "\n", 0o600)
 
-    def client(self, program, account, *options, port=None):
-        env = h.clean_environment(GSS_MECH_CONFIG=self.mech, NTLM_USER_FILE=self.account(account), KRB5_CONFIG=self.krb5,
+    def client(self, program, account, *options, port=None, mech=None):
+        env = h.clean_environment(GSS_MECH_CONFIG=mech or self.mech, NTLM_USER_FILE=self.account(account), KRB5_CONFIG=self.krb5,
                                   GSS_NTLM_CONF=h.ntlm_conf(self.client_dir / "client.conf"), KRB5CCNAME=f"FILE:{self.dir}/none",
                                   LDAPNOINIT="1")
         return h.run([program, "-N", "-Y", "GSS-SPNEGO", "-H", f"ldap://localhost:{port or self.port}", *options], env)
@@ -97,8 +122,9 @@ class Server:
 
 
 def layers(server):
-    # What ldapsearch reports as its layer's strength, and whether the answer can be read on the wire.
-    for what, options, ssf, clear in (("sealed", [], "128", False), ("signed only", ["-O", "maxssf=1"], "1", True),
+    # What ldapsearch reports as its layer's strength, and whether the answer can be read on the wire. LDAP's clients
+    # seal what is to be signed (docs/decisions/0014).
+    for what, options, ssf, clear in (("sealed", [], "128", False), ("signed only", ["-O", "maxssf=1"], "1", False),
                                       ("no layer", ["-O", "maxssf=0"], "0", True)):
         server.relay.seen.clear()
         got = server.search("EXAMPLE:bob:secret1", *options, "(uid=bob)", "description", port=server.relay.port)
@@ -109,6 +135,23 @@ def layers(server):
                 f"{what}: the wire {'shows' if clear else 'does not show'} the answer")
     got = server.search("EXAMPLE:bob:secret1", "(objectClass=*)", "cn")
     h.check(got.returncode == 0 and got.stdout.count("x" * 70) > 400, "a sealed answer of 800 kB", got.stderr)
+
+
+def other_clients(server):
+    if THEIRS.exists():
+        mech = h.write(server.client_dir / "theirs.conf", f"ntlm {NTLM_OID} {THEIRS}\n")
+        for options, ssf in (([], "64"), (["-O", "minssf=1,maxssf=1"], "1")):
+            got = server.search("EXAMPLE:bob:secret1", *options, "(uid=bob)", "description", mech=mech)
+            h.check(MARK in got.stdout and f"SASL SSF: {ssf}\n" in got.stderr, f"gss-ntlmssp's client {options}",
+                    got.stdout + got.stderr)
+    else:
+        print("not run: gss-ntlmssp is not installed")
+    # Without SEAL in its flags, as Windows' clients; Samba's send it unless told not to.
+    for wrapping, sends_seal in (("sign", "no"), ("sign", "yes"), ("seal", "no")):
+        got = h.run([h.DEBIAN_PYTHON, "-c", SAMBA_CLIENT, str(server.port), wrapping, sends_seal], h.clean_environment())
+        if got.returncode == h.SKIPPED:
+            h.skip("Samba's Python modules are not installed")
+        h.check(got.stdout.strip() == MARK, f"Samba's client, {wrapping}, SEAL sent: {sends_seal}", got.stdout + got.stderr)
 
 
 def names(server):
@@ -138,6 +181,7 @@ def crowd(server):
 def main():
     server = Server()
     layers(server)
+    other_clients(server)
     names(server)
     crowd(server)
     server.finish()

@@ -2,6 +2,7 @@
 #include "authd/sandbox.h"
 
 #include <fcntl.h>
+#include <linux/landlock.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
@@ -9,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -18,10 +20,44 @@
 #include <span>
 #include <system_error>
 
+#include "base/trusted_file.h"
+
 namespace ntlm::authd {
 namespace {
 
 std::string reason(int error) { return std::error_code(error, std::generic_category()).message(); }
+
+// No file but in the directory of the audit file, if there is one: the conditions of a filter
+// cannot see paths.
+tl::expected<void, std::string> confine_files(const std::string& audit_path) {
+  constexpr std::uint64_t kAll = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1;  // of the first version
+  constexpr std::uint64_t kAudit = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
+                                   LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE;
+  landlock_ruleset_attr all{};
+  all.handled_access_fs = kAll;
+  const FileDescriptor rules(
+      static_cast<int>(::syscall(SYS_landlock_create_ruleset, &all, sizeof all, 0)));
+  if (rules.get() < 0) {
+    const bool none = errno == ENOSYS || errno == EOPNOTSUPP || errno == EPERM;
+    return none ? tl::expected<void, std::string>()  // the kernel's, or a container's choice
+                : tl::unexpected<std::string>("landlock: " + reason(errno));
+  }
+  if (!audit_path.empty()) {
+    const auto directory = open_trusted_directory(audit_path);
+    if (!directory) {
+      return tl::unexpected<std::string>(directory.error());
+    }
+    const landlock_path_beneath_attr beneath{kAudit, directory->get()};
+    if (::syscall(SYS_landlock_add_rule, rules.get(), LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) !=
+        0) {
+      return tl::unexpected<std::string>("landlock: " + reason(errno));
+    }
+  }
+  if (::syscall(SYS_landlock_restrict_self, rules.get(), 0) != 0) {
+    return tl::unexpected<std::string>("landlock: " + reason(errno));
+  }
+  return {};
+}
 
 // One condition on one argument of a system call, counted from 0.
 using Condition = scmp_arg_cmp;
@@ -131,7 +167,7 @@ void allow_questions(Filter& filter) {
 void allow_front(Filter& filter, const SandboxNeeds& needs) {
   filter.allow_all({"accept4", "connect", "sendto", "setsockopt", "wait4", "waitid"});
   filter.allow("socket", {is(0, AF_UNIX)});
-  if (needs.audit_file) {
+  if (!needs.audit_path.empty()) {
     // Finds the directory by O_PATH, which reads nothing, and appends; never cuts. By renaming it
     // makes room.
     filter.allow("openat", {bits(2, O_PATH, O_PATH)});
@@ -180,6 +216,11 @@ tl::expected<void, std::string> enter_sandbox(Role role, const SandboxNeeds& nee
   }
   ::tzset();  // syslog(3) reads the time zone at its first record
   keep_out_of_swap();
+  if (role == Role::kFront) {
+    if (auto confined = confine_files(needs.audit_path); !confined) {
+      return confined;
+    }
+  }
   Filter filter;
   allow_memory_and_threads(filter);
   allow_signals_and_time(filter);

@@ -6,8 +6,9 @@
 //
 // Neither process may run a program, make a process, trace, signal or read another, map code,
 // change who it is, or speak anything but AF_UNIX. Besides:
-//   front  opens no file, or, with an audit file: files to append to (never to cut), and renames.
-//          Its sockets may connect, to the system log and to systemd.
+//   front  opens no file, or, with an audit file: files to append to (never to cut), and renames;
+//          by Landlock, where the kernel has it, in the directory of that file only. Its sockets
+//          may connect, to the system log and to systemd.
 //   store  opens files to read only, since stores are read again when they change. It makes no
 //          socket, or, with winbind: those to winbindd.
 #pragma once
@@ -21,12 +22,13 @@ namespace ntlm::authd {
 enum class Role : std::uint8_t { kFront, kStore };
 
 struct SandboxNeeds {
-  bool audit_file = false;  // front: [audit] json is set
-  bool winbind = false;     // store: one of the stores is winbind
+  std::string audit_path;  // front: [audit] json; empty: none
+  bool winbind = false;    // store: one of the stores is winbind
 };
 
 // For the rest of the process' life and for all its threads, those that run already and those to
-// come. It also forbids core dumps, ptrace by others of this user, and new privileges, and keeps
+// come (but Landlock holds for this one and those to come: the front enters before it makes any).
+// It also forbids core dumps, ptrace by others of this user, and new privileges, and keeps
 // the memory out of swap where RLIMIT_MEMLOCK is unlimited.
 //
 // To be done before: whatever loads a library (winbind: one question to the store, such as

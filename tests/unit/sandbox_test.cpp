@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/landlock.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -139,7 +140,7 @@ TEST_F(SandboxTest, NeitherRunsTracesOrMakesAnotherProcess) {
       {"internet", [] { return ::socket(AF_INET, SOCK_STREAM, 0) < 0 ? 1 : 2; }},
       {"netlink", [] { return ::socket(AF_NETLINK, SOCK_RAW, 0) < 0 ? 1 : 2; }},
   };
-  const SandboxNeeds most{.audit_file = true, .winbind = true};
+  const SandboxNeeds most{.audit_path = directory_.path("audit.json"), .winbind = true};
   for (const auto& [name, call] : calls) {
     EXPECT_EQ(run(Role::kFront, call, most), kKilled) << name;
     EXPECT_EQ(run(Role::kStore, call, most), kKilled) << name;
@@ -226,7 +227,7 @@ TEST_F(SandboxTest, FrontOpensNothing) {
 }
 
 TEST_F(SandboxTest, FrontWithAnAuditFileStillReadsAndCutsNothing) {
-  const SandboxNeeds needs{.audit_file = true, .winbind = false};
+  const SandboxNeeds needs{.audit_path = directory_.path("audit.json"), .winbind = false};
   const std::string file = directory_.write("accounts", "LAB:alice:secret\n");
   for (const int flags : {O_RDONLY, O_RDONLY | O_APPEND, O_WRONLY, O_RDWR | O_NOFOLLOW,
                           O_WRONLY | O_APPEND | O_NOFOLLOW | O_TRUNC, O_RDONLY | O_DIRECTORY}) {
@@ -238,6 +239,34 @@ TEST_F(SandboxTest, FrontWithAnAuditFileStillReadsAndCutsNothing) {
   EXPECT_EQ(directory_.read("accounts"), "LAB:alice:secret\n");
 }
 
+// What it may open to append to, it may read: so only there, were it the accounts themselves.
+TEST_F(SandboxTest, FrontWithAnAuditFileOpensNoneInAnotherDirectory) {
+  if (::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION) < 1) {
+    GTEST_SKIP() << "this kernel has no Landlock";
+  }
+  const SandboxNeeds needs{.audit_path = directory_.path("audit.json"), .winbind = false};
+  const TemporaryDirectory other;
+  const std::string file = other.write("accounts", "LAB:alice:secret\n");
+  const int append = O_RDWR | O_APPEND | O_NOFOLLOW;
+  EXPECT_EQ(run(
+                Role::kFront, [&] { return open_errno(file, append); }, needs),
+            EACCES);
+  EXPECT_EQ(run(
+                Role::kFront, [&] { return open_errno(file + "2", append | O_CREAT); }, needs),
+            EACCES);
+  const auto away = [&] {
+    return ::rename(file.c_str(), directory_.path("audit.json").c_str()) == 0 ? 0 : errno;
+  };
+  EXPECT_EQ(run(Role::kFront, away, needs), kKilled);
+  const auto away_by_renameat = [&] {
+    return ::renameat(AT_FDCWD, file.c_str(), AT_FDCWD, directory_.path("audit.json").c_str()) == 0
+               ? 0
+               : errno;
+  };
+  EXPECT_NE(run(Role::kFront, away_by_renameat, needs), 0);
+  EXPECT_EQ(other.read("accounts"), "LAB:alice:secret\n");
+}
+
 TEST_F(SandboxTest, FrontWritesAuditRecordsToFileAndSyslog) {
   const std::string log_path = directory_.path("log");
   const FileDescriptor log(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
@@ -246,7 +275,8 @@ TEST_F(SandboxTest, FrontWritesAuditRecordsToFileAndSyslog) {
   ASSERT_EQ(::bind(log.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
   AuditSettings settings;
   settings.syslog_path = log_path;
-  settings.json_path = directory_.path("audit.json");
+  settings.journal_path = directory_.path("no journal");
+  settings.json = {.path = directory_.path("audit.json"), .max_size = 1, .keep = 2};
   const auto write_records = [&] {
     AuditEvent event;
     event.user = "alice";
@@ -255,9 +285,10 @@ TEST_F(SandboxTest, FrontWritesAuditRecordsToFileAndSyslog) {
     audit(settings, event);
     return 0;
   };
-  const SandboxNeeds needs{.audit_file = true, .winbind = false};
+  const SandboxNeeds needs{.audit_path = settings.json.path, .winbind = false};
   ASSERT_EQ(run(Role::kFront, write_records, needs), 0);
-  const std::string records = directory_.read("audit.json");
+  // Each record is one too many for the file, so that both were moved away.
+  const std::string records = directory_.read("audit.json.1") + directory_.read("audit.json.2");
   EXPECT_NE(records.find("\"user\":\"alice\""), std::string::npos) << records;
   EXPECT_NE(records.find("\"user\":\"bob\""), std::string::npos) << records;
   char message[2048];
@@ -339,7 +370,7 @@ TEST_F(SandboxTest, StoreSaysThatItsLogHasGoneAndGoesOn) {
 }
 
 TEST_F(SandboxTest, StoreWithWinbindConnectsToASocketOnly) {
-  const SandboxNeeds needs{.audit_file = false, .winbind = true};
+  const SandboxNeeds needs{.audit_path = "", .winbind = true};
   const auto connect = [] {
     const FileDescriptor pipe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     const sockaddr_un nobody{.sun_family = AF_UNIX, .sun_path = "/nonexistent/pipe"};

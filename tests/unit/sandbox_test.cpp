@@ -25,6 +25,7 @@
 #include "base/audit.h"
 #include "base/trusted_file.h"
 #include "store/database_writer.h"
+#include "store/open.h"
 #include "store/text_file.h"
 #include "support/temporary_directory.h"
 
@@ -382,6 +383,34 @@ TEST_F(SandboxTest, StoreWithWinbindConnectsToASocketOnly) {
                 Role::kStore, [&] { return open_errno("/nonexistent", O_WRONLY); }, needs),
             kKilled);
 }
+
+#ifdef NTLM_WITH_WINBIND
+// Whether winbindd runs here or not: the library looks for it, on a thread that was there before
+// and on one that was not.
+TEST_F(SandboxTest, StoreWithWinbindAsksTheLibrary) {
+  const auto ask = [](const std::shared_ptr<const protocol::Verifier>& winbind) {
+    (void)winbind->host_names();
+    std::thread([&] { (void)winbind->host_names(); }).join();
+  };
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::alarm(60);
+    const auto winbind = store::open_verifier({{"winbind"}, "", std::chrono::seconds(5)});
+    if (!winbind) {
+      ::_exit(1);
+    }
+    ask(*winbind);
+    if (!enter_sandbox(Role::kStore, {.audit_path = "", .winbind = true})) {
+      ::_exit(kRefused);
+    }
+    ask(*winbind);
+    ::_exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+#endif
 
 }  // namespace
 }  // namespace ntlm::authd

@@ -32,25 +32,6 @@ bool will_seal(const Session& session, int conf_req_flag) {
 
 namespace {
 
-// The pieces as Session signs them; on the stack for the usual few.
-class Views {
- public:
-  explicit Views(std::span<const Piece> pieces) {
-    if (pieces.size() > few_.size()) {
-      many_.resize(pieces.size());
-    }
-    views_ = many_.empty() ? std::span(few_).first(pieces.size()) : std::span(many_);
-    std::ranges::transform(pieces, views_.begin(),
-                           [](const Piece& piece) { return ByteView(piece.in, piece.size); });
-  }
-  std::span<const ByteView> get() const { return views_; }
-
- private:
-  std::array<ByteView, 8> few_;
-  std::vector<ByteView> many_;
-  std::span<ByteView> views_;
-};
-
 void copy_pieces(std::span<const Piece> pieces) {
   for (const Piece& piece : pieces) {
     if (piece.size != 0 && piece.out != nullptr && piece.out != piece.in) {

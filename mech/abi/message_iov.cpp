@@ -11,8 +11,6 @@
 // DATA of a message that fails its signature is wiped.
 // ALLOCATE asks for memory in place of the caller's; nothing is allocated when a call fails. DATA
 // and SIGN_ONLY are under the signature in the order of the array, however many there are.
-#include <vector>
-
 #include "abi/boundary.h"
 #include "abi/message.h"
 
@@ -75,18 +73,27 @@ Result<Piece> piece_of(const gss_iov_buffer_desc& buffer, bool seal) {
 }
 
 // The message in order.
-Result<std::vector<Piece>> pieces_of(Iov iov, bool seal) {
-  std::vector<Piece> pieces;
-  pieces.reserve(iov.size());
-  for (const auto& buffer : iov) {
-    const OM_uint32 type = type_of(buffer);
-    if (type == GSS_IOV_BUFFER_TYPE_DATA || type == GSS_IOV_BUFFER_TYPE_SIGN_ONLY) {
-      TRY(const Piece piece, piece_of(buffer, seal));
-      pieces.push_back(piece);
+class Pieces {
+ public:
+  explicit Pieces(std::size_t most) : room_(most) {}
+  void add(const Piece& piece) { room_.get()[count_++] = piece; }
+  // All DATA and SIGN_ONLY of the array.
+  Result<void> add_from(Iov iov, bool seal) {
+    for (const auto& buffer : iov) {
+      const OM_uint32 type = type_of(buffer);
+      if (type == GSS_IOV_BUFFER_TYPE_DATA || type == GSS_IOV_BUFFER_TYPE_SIGN_ONLY) {
+        TRY(const Piece piece, piece_of(buffer, seal));
+        add(piece);
+      }
     }
+    return {};
   }
-  return pieces;
-}
+  std::span<Piece> get() { return room_.get().first(count_); }
+
+ private:
+  Few<Piece> room_;
+  std::size_t count_ = 0;
+};
 
 // Where a signature goes: the caller's memory, or memory on its way to the caller.
 class SignatureRoom {
@@ -143,9 +150,10 @@ Status wrap(gss_ctx_id_t handle, int conf_req_flag, gss_qop_t qop, int* conf_sta
     return Error{Errc::kBadArgument, "iov"};
   }
   const bool sealed = will_seal(*session, conf_req_flag);
-  TRY(std::vector<Piece> pieces, pieces_of(iov, sealed));
+  Pieces pieces(iov.size());
+  TRY_VOID(pieces.add_from(iov, sealed));
   TRY(SignatureRoom room, SignatureRoom::in(*header));
-  TRY_VOID(protect(*session, pieces, sealed, room.bytes()));
+  TRY_VOID(protect(*session, pieces.get(), sealed, room.bytes()));
   std::move(room).give();
   empty_padding(iov);
   set(conf_state, sealed ? 1 : 0);
@@ -167,16 +175,16 @@ Status unwrap_stream(Session& session, const gss_iov_buffer_desc& stream, int* c
     TRY(memory, OutputBuffer::of_size(size));
   }
   std::uint8_t* const plain = memory.bytes().empty() ? message : memory.bytes().data();
-  std::vector<Piece> pieces;
+  Pieces pieces(iov.size());
   for (const auto& buffer : iov) {
     if (&buffer == data) {
-      pieces.push_back({message, plain, size, true});
+      pieces.add({message, plain, size, true});
     } else if (type_of(buffer) == GSS_IOV_BUFFER_TYPE_SIGN_ONLY) {
       TRY(const Piece piece, piece_of(buffer, false));
-      pieces.push_back(piece);
+      pieces.add(piece);
     }
   }
-  TRY(const bool sealed, unprotect(session, pieces, {data_of(stream), kSignatureSize}));
+  TRY(const bool sealed, unprotect(session, pieces.get(), {data_of(stream), kSignatureSize}));
   if (wants_memory(*data)) {
     std::move(memory).give(&data->buffer);
     data->type |= GSS_IOV_BUFFER_FLAG_ALLOCATED;
@@ -197,22 +205,12 @@ Status unwrap(gss_ctx_id_t handle, int* conf_state, Iov iov) {
   if (stream != nullptr) {
     return unwrap_stream(*session, *stream, conf_state, iov);
   }
-  TRY(std::vector<Piece> pieces, pieces_of(iov, true));
-  TRY(const bool sealed, unprotect(*session, pieces, bytes_of(&header->buffer)));
+  Pieces pieces(iov.size());
+  TRY_VOID(pieces.add_from(iov, true));
+  TRY(const bool sealed, unprotect(*session, pieces.get(), bytes_of(&header->buffer)));
   empty_padding(iov);
   set(conf_state, sealed ? 1 : 0);
   return {};
-}
-
-// The message of a MIC: DATA and SIGN_ONLY are alike.
-Result<std::vector<ByteView>> message_of(Iov iov) {
-  TRY(const std::vector<Piece> pieces, pieces_of(iov, false));
-  std::vector<ByteView> message;
-  message.reserve(pieces.size());
-  for (const Piece& piece : pieces) {
-    message.emplace_back(piece.in, piece.size);
-  }
-  return message;
 }
 
 }  // namespace
@@ -270,8 +268,9 @@ OM_uint32 gss_get_mic_iov(OM_uint32* minor_status, gss_ctx_id_t context_handle, 
     }
     TRY(gss_iov_buffer_desc* const token, required(buffers, GSS_IOV_BUFFER_TYPE_MIC_TOKEN));
     TRY(SignatureRoom room, SignatureRoom::in(*token));
-    TRY(const std::vector<ByteView> message, message_of(buffers));
-    TRY_VOID(session->sign(message, room.bytes()));
+    Pieces pieces(buffers.size());
+    TRY_VOID(pieces.add_from(buffers, false));
+    TRY_VOID(session->sign(Views(pieces.get()).get(), room.bytes()));
     std::move(room).give();
     return {};
   });
@@ -298,8 +297,9 @@ OM_uint32 gss_verify_mic_iov(OM_uint32* minor_status, gss_ctx_id_t context_handl
     TRY(const Iov buffers, buffers_of(iov, iov_count));
     TRY(Session* const session, session_behind(context_handle));
     TRY(gss_iov_buffer_desc* const token, required(buffers, GSS_IOV_BUFFER_TYPE_MIC_TOKEN));
-    TRY(const std::vector<ByteView> message, message_of(buffers));
-    TRY_VOID(session->verify(message, bytes_of(&token->buffer)));
+    Pieces pieces(buffers.size());
+    TRY_VOID(pieces.add_from(buffers, false));
+    TRY_VOID(session->verify(Views(pieces.get()).get(), bytes_of(&token->buffer)));
     return {};
   });
 }

@@ -368,12 +368,8 @@ constexpr Attribute kAttributes[] = {
 constexpr ULONG kAnySize = 0xFFFFFFFF;
 
 SECURITY_STATUS query(PCtxtHandle handle, ULONG number, void* buffer, ULONG size, bool wide) {
-  const auto context = contexts().find(handle);
-  if (!context) {
-    return SEC_E_INVALID_HANDLE;
-  }
-  const auto lock = context->lock();
-  if (context->state == Context::State::kDead) {
+  const auto context = contexts().find(handle, Hold::kBoth);
+  if (!context || context->state == Context::State::kDead) {
     return SEC_E_INVALID_HANDLE;
   }
   for (const Attribute& attribute : kAttributes) {

@@ -220,11 +220,10 @@ SECURITY_STATUS first_initiate(const std::shared_ptr<Credential>& credential, st
 // A further leg of either side. fits: is the credential that came along one for this side?
 template <typename Step>
 SECURITY_STATUS next_leg(const Leg& leg, bool initiator, bool fits, Step&& step) {
-  const auto context = contexts().find(leg.context);
+  const auto context = contexts().find(leg.context, Hold::kBoth);
   if (!context || context->initiator != initiator || !fits) {
     return SEC_E_INVALID_HANDLE;
   }
-  const auto lock = context->lock();
   if (context->state != Context::State::kChallenged) {
     return context->state == Context::State::kOpen ? SEC_E_OUT_OF_SEQUENCE : SEC_E_INVALID_HANDLE;
   }
@@ -414,23 +413,6 @@ bool Context::extended_security() {
     extended_security_ = (negotiated_flags(*this) & kExtendedSessionSecurity) != 0;
   }
   return extended_security_.value_or(false);
-}
-
-Context::Receiving Context::lock_receiving() {
-  Receiving locks{std::unique_lock(receive_), {}};
-  if (one_lock_) {
-    locks.send = std::unique_lock(send_);
-    if (state == State::kOpen && extended_security()) {
-      one_lock_ = false;
-      locks.send.unlock();
-    }
-  }
-  return locks;
-}
-
-Contexts& contexts() {
-  static auto& registry = *new Contexts(0x43545854);  // "CTXT"
-  return registry;
 }
 
 }  // namespace sspi

@@ -7,18 +7,18 @@
 //   Open         the last leg, Import       everything but a leg (SEC_E_OUT_OF_SEQUENCE)
 //   Dead         a failed leg, DELETE_OLD   Delete only; everything else is SEC_E_INVALID_HANDLE
 //
-// Locks: sending and receiving have their own, so that one thread may encrypt while another
-// decrypts; a leg, an export and what looks at the whole context take both. Where both directions
-// share one key (NTLM without extended session security) or the mechanism does not promise more
-// (Kerberos), receiving takes both too.
+// Whoever looks a context up says what it holds of it (registry.h): its sending or its receiving,
+// so that one thread may encrypt while another decrypts; a leg, an export and what looks at the
+// whole context hold both. Where both directions share one key (NTLM without extended session
+// security) or the mechanism does not promise more (Kerberos), receiving holds both too.
 #pragma once
 
 #include <gssapi/gssapi.h>
 
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
+#include <type_traits>
 
 #include "sspi_compat/credential.h"
 #include "sspi_compat/registry.h"
@@ -34,19 +34,6 @@ class Context {
   Context& operator=(const Context&) = delete;
   ~Context();
 
-  struct Sending {
-    std::unique_lock<std::mutex> send;
-  };
-  struct Receiving {
-    std::unique_lock<std::mutex> receive;
-    std::unique_lock<std::mutex> send;
-  };
-  [[nodiscard]] Sending lock_sending() { return {std::unique_lock(send_)}; }
-  [[nodiscard]] Receiving lock_receiving();
-  [[nodiscard]] std::scoped_lock<std::mutex, std::mutex> lock() {
-    return std::scoped_lock<std::mutex, std::mutex>(receive_, send_);
-  }
-
   // After the last leg, or an import: what was agreed. mechanism: the one that is spoken.
   void opened(gss_const_OID mechanism, OM_uint32 granted);
   // A failure that no later call may follow; keys are gone.
@@ -57,13 +44,13 @@ class Context {
   bool is_ntlm() const { return ntlm_; }
   bool signs() const { return (granted & GSS_C_INTEG_FLAG) != 0; }
   bool seals() const { return (granted & GSS_C_CONF_FLAG) != 0; }
-  // Asked for when it is first needed, which a context that only authenticates never does. The
-  // caller holds the sending lock, or the receiving one after lock_receiving() has asked.
+  // Asked for when it is first needed, which a context that only authenticates never does: by whom
+  // holds sending, or receiving after open_context() has asked.
   bool extended_security();
 
   const Package& package;  // the one that was asked for
   const bool initiator;
-  // Below: guarded by lock(); read under any of the locks once Open.
+  // Below: written by whom holds both directions; read by whom holds any of them once Open.
   State state = State::kChallenged;
   gss_ctx_id_t gss = GSS_C_NO_CONTEXT;
   const Package* spoken = nullptr;  // package of the mechanism that is spoken
@@ -78,14 +65,28 @@ class Context {
   SecHandle token{};  // acceptor: for SECPKG_ATTR_ACCESS_TOKEN, made on demand
 
  private:
-  std::mutex receive_;
-  std::mutex send_;
-  bool one_lock_ = true;  // guarded by receive_, written under both
   bool ntlm_ = false;
-  std::optional<bool> extended_security_;  // written under send_
+  std::optional<bool> extended_security_;  // written by whom holds sending
 };
 
 using Contexts = Registry<Context>;
-Contexts& contexts();
+static_assert(std::is_trivially_destructible_v<Contexts>);
+inline Contexts& contexts() {
+  static constinit Contexts registry;
+  return registry;
+}
+
+// How every call on messages begins: an Open context and what is held of it. Nothing when the
+// handle is not one, or its context is not Open: SEC_E_INVALID_HANDLE.
+inline Contexts::Borrowed open_context(const SecHandle* handle, Hold hold) {
+  auto context = contexts().find(handle, hold);
+  if (context && context->state != Context::State::kOpen) {
+    context.give_back();
+  } else if (context && hold == Hold::kReceiving && context.holds_both() &&
+             context->extended_security()) {
+    context.part_directions();
+  }
+  return context;
+}
 
 }  // namespace sspi

@@ -263,7 +263,7 @@ std::string Credential::name() {
 }
 
 Registry<std::shared_ptr<Credential>>& credential_handles() {
-  static auto& registry = *new Registry<std::shared_ptr<Credential>>(0x43524544);  // "CRED"
+  static constinit Registry<std::shared_ptr<Credential>> registry;
   return registry;
 }
 

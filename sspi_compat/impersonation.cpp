@@ -130,11 +130,10 @@ class Impersonation {
 thread_local Impersonation impersonation;  // its destructor is the thread's end
 
 SECURITY_STATUS impersonate(PCtxtHandle handle) {
-  const auto context = contexts().find(handle);
+  const auto context = contexts().find(handle, Hold::kBoth);
   if (!context) {
     return SEC_E_INVALID_HANDLE;
   }
-  const auto lock = context->lock();
   if (const SECURITY_STATUS status = check_has_token(*context); status != SEC_E_OK) {
     return status;
   }
@@ -169,9 +168,7 @@ SECURITY_STATUS revert(PCtxtHandle handle) {
 }
 
 SecHandle token_handle(HANDLE handle) {
-  // The registry's second word is the same for all tokens, so the first one is enough for the
-  // caller.
-  return {reinterpret_cast<ULONG_PTR>(handle), process_cookie() ^ 0x544F4B4E};
+  return tokens().handle_with(reinterpret_cast<ULONG_PTR>(handle));
 }
 
 // One block: the structure, the groups, the texts.
@@ -204,7 +201,7 @@ HandedOut<char> describe(const Token& token) {
 }  // namespace
 
 Registry<Token>& tokens() {
-  static auto& registry = *new Registry<Token>(0x544F4B4E);  // "TOKN"
+  static constinit Registry<Token> registry;
   return registry;
 }
 
@@ -263,14 +260,13 @@ SECURITY_STATUS RevertSecurityContext(PCtxtHandle phContext) {
 
 SECURITY_STATUS QuerySecurityContextToken(PCtxtHandle phContext, PHANDLE Token) {
   return guard([&] {
-    const auto context = contexts().find(phContext);
+    const auto context = contexts().find(phContext, Hold::kBoth);
     if (!context) {
       return SEC_E_INVALID_HANDLE;
     }
     if (Token == nullptr) {
       return SEC_E_INVALID_PARAMETER;
     }
-    const auto lock = context->lock();
     const SECURITY_STATUS status = check_has_token(*context);
     if (status == SEC_E_OK) {
       *Token = handle_of(tokens().open(make_token(*context)));

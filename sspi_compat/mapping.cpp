@@ -193,13 +193,30 @@ SECURITY_STATUS status_of_major(Call call, OM_uint32 major) {
 // ---- the thread's last failure ----
 
 struct LastFailure {
-  bool fresh = false;  // set by this call, not by an earlier one
+  bool fresh = false;       // set by this call, not by an earlier one
+  bool remembered = false;  // counted in threads_that_remember
   std::uint32_t nt = 0;
   DWORD win32 = 0;
   OM_uint32 major = 0;
   OM_uint32 minor = 0;
   gss_const_OID mechanism = GSS_C_NO_OID;
   char text[256] = "";
+
+  // Everything but that it is remembered.
+  void clear() {
+    fresh = false;
+    nt = 0;
+    win32 = ERROR_SUCCESS;
+    major = 0;
+    minor = 0;
+    text[0] = '\0';
+  }
+  void remember(bool yes) {
+    if (remembered != yes) {
+      remembered = yes;
+      threads_that_remember.fetch_add(yes ? 1 : -1, std::memory_order_relaxed);
+    }
+  }
 };
 thread_local LastFailure last;
 
@@ -332,6 +349,7 @@ SECURITY_STATUS status_of(Call call, OM_uint32 major, OM_uint32 minor, gss_const
   } else if (minor == GSS_NTLM_MINOR_CRYPTO && call == Call::kUnseal) {
     status = SEC_E_DECRYPT_FAILURE;
   }
+  last.remember(true);
   last.fresh = true;
   last.nt = row != nullptr ? row->nt : row_of(status).nt;
   last.win32 = row != nullptr ? row->win32 : row_of(status).win32;
@@ -350,7 +368,8 @@ OM_uint32 major_of(SECURITY_STATUS status) {
 }
 
 SECURITY_STATUS failure(SECURITY_STATUS status, const char* text) {
-  last = LastFailure();
+  last.clear();
+  last.remember(true);
   last.fresh = true;
   last.nt = row_of(status).nt;
   last.win32 = row_of(status).win32;
@@ -362,17 +381,19 @@ SECURITY_STATUS failure_with_text(SECURITY_STATUS status, const std::string& tex
   return failure(status, text.c_str());
 }
 
-SECURITY_STATUS settle(SECURITY_STATUS status) noexcept {
+constinit std::atomic<int> threads_that_remember{0};
+
+SECURITY_STATUS set_last(SECURITY_STATUS status) noexcept {
+  LastFailure& mine = last;
   if (status >= 0) {
-    last.nt = 0;
-    last.win32 = ERROR_SUCCESS;
-    last.major = 0;
-    last.minor = 0;
-    last.text[0] = '\0';
-  } else if (!last.fresh) {
+    mine.clear();
+    mine.remember(false);
+    return status;
+  }
+  if (!mine.fresh) {
     failure(status, "");
   }
-  last.fresh = false;
+  mine.fresh = false;
   return status;
 }
 
@@ -499,7 +520,10 @@ NTSTATUS SspiCompatGetLastNtStatus(void) { return static_cast<NTSTATUS>(sspi::la
 
 DWORD SspiCompatGetLastError(void) { return sspi::last.win32; }
 
-VOID SspiCompatSetLastError(DWORD Error) { sspi::last.win32 = Error; }
+VOID SspiCompatSetLastError(DWORD Error) {
+  sspi::last.remember(true);
+  sspi::last.win32 = Error;
+}
 
 const char* SspiCompatGetLastText(void) {
   using sspi::last;

@@ -7,6 +7,7 @@
 #include <gssapi/gssapi.h>
 #include <gssapi/gssapi_ext.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -39,8 +40,17 @@ SECURITY_STATUS failure(SECURITY_STATUS status, const char* text);
 // The same with a text made for the occasion (configuration errors).
 SECURITY_STATUS failure_with_text(SECURITY_STATUS status, const std::string& text);
 
+// How many threads remember a failure, or ended so. While none does, which is the rule, a call that
+// succeeds has nothing to forget and leaves its thread's own memory alone.
+extern constinit std::atomic<int> threads_that_remember;
+
 // Called at the end of each exported function: sets the thread's "last" values, returns status.
-SECURITY_STATUS settle(SECURITY_STATUS status) noexcept;
+SECURITY_STATUS set_last(SECURITY_STATUS status) noexcept;
+inline SECURITY_STATUS settle(SECURITY_STATUS status) noexcept {
+  const bool nothing_to_set =
+      status >= 0 && threads_that_remember.load(std::memory_order_relaxed) == 0;
+  return nothing_to_set ? status : set_last(status);
+}
 
 // The body of every exported function that answers a status: no exception passes.
 template <typename Body>

@@ -11,6 +11,7 @@
 //   any other                         EMPTY
 #include <gssapi/gssapi_ext.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <memory>
@@ -28,56 +29,113 @@ using Signature = std::array<unsigned char, kSignatureSize>;
 // nothing.
 constexpr Signature kDummySignature = {1};
 
+// What a type of buffer is in a sealed and in a signed message, and what it counts as: one of four
+// counters in a word.
+constexpr std::uint64_t kOneToken = 1;
+constexpr std::uint64_t kOneStream = std::uint64_t{1} << 16;
+constexpr std::uint64_t kOneData = std::uint64_t{1} << 32;
+constexpr std::uint64_t kOnePlain = std::uint64_t{1} << 48;  // DATA without a READONLY
+struct Kind {
+  OM_uint32 sealed = GSS_IOV_BUFFER_TYPE_EMPTY;
+  OM_uint32 in_signature = GSS_IOV_BUFFER_TYPE_EMPTY;
+  std::uint64_t counts = 0;
+};
+constexpr auto kKinds = [] {
+  std::array<Kind, 16> kinds{};
+  kinds[SECBUFFER_TOKEN] = {GSS_IOV_BUFFER_TYPE_HEADER, GSS_IOV_BUFFER_TYPE_MIC_TOKEN, kOneToken};
+  kinds[SECBUFFER_DATA] = {GSS_IOV_BUFFER_TYPE_DATA, GSS_IOV_BUFFER_TYPE_DATA,
+                           kOneData | kOnePlain};
+  kinds[SECBUFFER_PADDING].sealed = GSS_IOV_BUFFER_TYPE_PADDING;
+  kinds[SECBUFFER_STREAM] = {GSS_IOV_BUFFER_TYPE_STREAM, GSS_IOV_BUFFER_TYPE_STREAM, kOneStream};
+  return kinds;
+}();
+constexpr Kind kReadOnlyData = {GSS_IOV_BUFFER_TYPE_EMPTY, GSS_IOV_BUFFER_TYPE_EMPTY, kOneData};
+constexpr Kind kChecksummedData = {GSS_IOV_BUFFER_TYPE_SIGN_ONLY, GSS_IOV_BUFFER_TYPE_SIGN_ONLY,
+                                   kOneData};
+
+const Kind& kind_of(const SecBuffer& buffer) {
+  if (buffer.BufferType < kKinds.size()) {
+    return kKinds[buffer.BufferType];
+  }
+  const ULONG type = buffer_type(buffer);
+  if (type == SECBUFFER_DATA && (buffer.BufferType & SECBUFFER_READONLY) != 0) {
+    return kReadOnlyData;
+  }
+  if (type == SECBUFFER_DATA && (buffer.BufferType & SECBUFFER_READONLY_WITH_CHECKSUM) != 0) {
+    return kChecksummedData;
+  }
+  return kKinds[type < kKinds.size() ? type : SECBUFFER_EMPTY];
+}
+
+// More than any of the layouts has; few enough that a call's frame stays small.
+using FewBuffers = std::array<gss_iov_buffer_desc, 6>;
+
 // A message's buffers as IOVs. Small messages, which all are, need no memory from the heap.
 class Message {
  public:
-  // signing: TOKEN is a MIC_TOKEN.
-  Message(PSecBufferDesc buffers, bool signing) : buffers_(buffers) {
-    if (buffers == nullptr || buffers->pBuffers == nullptr || buffers->cBuffers > kMost) {
+  // signing: TOKEN is a MIC_TOKEN. few: where the usual number of IOVs goes.
+  Message(PSecBufferDesc buffers, bool signing, FewBuffers& few) : iov_(few.data()) {
+    if (buffers == nullptr || buffers->pBuffers == nullptr) {
       return;  // nothing is found in it
     }
-    if (buffers->cBuffers > few_.size()) {
+    if (buffers->cBuffers > few.size()) [[unlikely]] {
+      if (buffers->cBuffers > kMost) {
+        return;
+      }
       many_ = std::make_unique_for_overwrite<gss_iov_buffer_desc[]>(buffers->cBuffers);
       iov_ = many_.get();
     }
-    for (; count_ < buffers->cBuffers; ++count_) {
-      const SecBuffer& buffer = buffers->pBuffers[count_];
-      const OM_uint32 type = type_of(buffer, signing);
-      iov_[count_] = {type, {buffer.cbBuffer, buffer.pvBuffer}};
-      const bool has_memory = buffer.pvBuffer != nullptr || buffer.cbBuffer == 0;
-      sound_ = sound_ && (has_memory || type == GSS_IOV_BUFFER_TYPE_EMPTY);
+    buffers_ = std::span(buffers->pBuffers, buffers->cBuffers);
+    gss_iov_buffer_desc* next = iov_;
+    for (SecBuffer& buffer : buffers_) {
+      const Kind& kind = kind_of(buffer);
+      const OM_uint32 type = signing ? kind.in_signature : kind.sealed;
+      *next++ = {type, {buffer.cbBuffer, buffer.pvBuffer}};
+      counts_ += kind.counts;
+      if (kind.counts == kOneToken) {
+        token_ = &buffer;
+      }
+      if (buffer.pvBuffer == nullptr) [[unlikely]] {
+        sound_ = sound_ && (buffer.cbBuffer == 0 || type == GSS_IOV_BUFFER_TYPE_EMPTY);
+      }
     }
   }
   Message(const Message&) = delete;
   Message& operator=(const Message&) = delete;
 
   // One TOKEN and at least one DATA.
-  bool is_detached() const { return sound_ && tokens_ == 1 && datas_ > 0 && streams_ == 0; }
-  bool is_stream() const { return sound_ && streams_ == 1 && tokens_ == 0 && plain_ == 1; }
-  SecBuffer& token() const { return buffers_->pBuffers[token_]; }
-  std::size_t token_index() const { return token_; }
-  const SecBuffer& stream() const { return buffers_->pBuffers[stream_]; }
+  bool is_detached() const {
+    return sound_ && (counts_ & kTokensAndStreams) == kOneToken && counts_ >= kOneData;
+  }
+  bool is_stream() const {
+    return sound_ && (counts_ & kTokensAndStreams) == kOneStream && counts_ / kOnePlain == 1;
+  }
+  SecBuffer& token() const { return *token_; }
+  std::size_t token_index() const { return static_cast<std::size_t>(token_ - buffers_.data()); }
+  ULONG stream_size() const {
+    return std::ranges::find(buffers_, ULONG{SECBUFFER_STREAM}, &buffer_type)->cbBuffer;
+  }
 
-  gss_iov_buffer_desc* iov() { return iov_; }
-  int count() const { return static_cast<int>(count_); }
+  std::span<gss_iov_buffer_desc> iov() const { return {iov_, buffers_.size()}; }
+  int count() const { return static_cast<int>(buffers_.size()); }
 
   // Lengths and places that GSS has changed go back to the caller.
-  void give_back() {
-    for (std::size_t i = 0; i < count_; ++i) {
-      SecBuffer& buffer = buffers_->pBuffers[i];
-      if (iov_[i].type == GSS_IOV_BUFFER_TYPE_EMPTY) {
-        continue;
+  void give_back() const {
+    const gss_iov_buffer_desc* next = iov_;
+    for (SecBuffer& buffer : buffers_) {
+      const gss_iov_buffer_desc& piece = *next++;
+      if (piece.type != GSS_IOV_BUFFER_TYPE_EMPTY) {
+        buffer.cbBuffer = static_cast<ULONG>(piece.buffer.length);
+        buffer.pvBuffer = piece.buffer.value;
       }
-      buffer.cbBuffer = static_cast<ULONG>(iov_[i].buffer.length);
-      buffer.pvBuffer = iov_[i].buffer.value;
     }
   }
 
   // What a failed unsealing must not leave behind.
-  void wipe_data() {
-    for (const gss_iov_buffer_desc& piece : std::span(iov_, count_)) {
+  void wipe_data() const {
+    for (const gss_iov_buffer_desc& piece : iov()) {
       if (piece.type == GSS_IOV_BUFFER_TYPE_DATA && piece.buffer.value != nullptr &&
-          streams_ == 0) {
+          (counts_ & kTokensAndStreams) < kOneStream) {
         std::memset(piece.buffer.value, 0, piece.buffer.length);
       }
     }
@@ -85,46 +143,14 @@ class Message {
 
  private:
   static constexpr std::size_t kMost = 1024;
+  static constexpr std::uint64_t kTokensAndStreams = kOneData - 1;
 
-  OM_uint32 type_of(const SecBuffer& buffer, bool signing) {
-    switch (buffer_type(buffer)) {
-      case SECBUFFER_TOKEN:
-        ++tokens_;
-        token_ = count_;
-        return signing ? GSS_IOV_BUFFER_TYPE_MIC_TOKEN : GSS_IOV_BUFFER_TYPE_HEADER;
-      case SECBUFFER_DATA:
-        ++datas_;
-        if ((buffer.BufferType & SECBUFFER_READONLY) != 0) {
-          return GSS_IOV_BUFFER_TYPE_EMPTY;
-        }
-        if ((buffer.BufferType & SECBUFFER_READONLY_WITH_CHECKSUM) != 0) {
-          return GSS_IOV_BUFFER_TYPE_SIGN_ONLY;
-        }
-        ++plain_;
-        return GSS_IOV_BUFFER_TYPE_DATA;
-      case SECBUFFER_PADDING:
-        return signing ? GSS_IOV_BUFFER_TYPE_EMPTY : GSS_IOV_BUFFER_TYPE_PADDING;
-      case SECBUFFER_STREAM:
-        ++streams_;
-        stream_ = count_;
-        return GSS_IOV_BUFFER_TYPE_STREAM;
-      default:
-        return GSS_IOV_BUFFER_TYPE_EMPTY;
-    }
-  }
-
-  PSecBufferDesc buffers_;
-  std::array<gss_iov_buffer_desc, 16> few_;
+  std::span<SecBuffer> buffers_;
+  gss_iov_buffer_desc* iov_;
   std::unique_ptr<gss_iov_buffer_desc[]> many_;
-  gss_iov_buffer_desc* iov_ = few_.data();
-  std::size_t count_ = 0;
+  std::uint64_t counts_ = 0;
+  SecBuffer* token_ = nullptr;
   bool sound_ = true;
-  int tokens_ = 0;
-  int datas_ = 0;
-  int plain_ = 0;
-  int streams_ = 0;
-  std::size_t token_ = 0;
-  std::size_t stream_ = 0;
 };
 
 SECURITY_STATUS bad_buffers() {
@@ -132,26 +158,36 @@ SECURITY_STATUS bad_buffers() {
                  "pMessage does not have one TOKEN (or one STREAM) and its DATA");
 }
 
-// Room for the signature or header. NTLM's size is known; other mechanisms tell theirs.
-SECURITY_STATUS check_room(const Context& context, Message& message, bool signing, int conf) {
-  std::size_t needed = kSignatureSize;
-  if (!context.is_ntlm()) {
-    std::vector<gss_iov_buffer_desc> lengths(message.iov(), message.iov() + message.count());
-    OM_uint32 minor = 0;
-    int conf_state = 0;
-    const OM_uint32 major = signing
-                                ? gss_get_mic_iov_length(&minor, context.gss, GSS_C_QOP_DEFAULT,
-                                                         lengths.data(), message.count())
-                                : gss_wrap_iov_length(&minor, context.gss, conf, GSS_C_QOP_DEFAULT,
-                                                      &conf_state, lengths.data(), message.count());
-    if (GSS_ERROR(major)) {
-      return status_of(Call::kSeal, major, minor, context.mechanism);
-    }
-    needed = lengths[message.token_index()].buffer.length;
+// What the signature (signing) or header takes. NTLM's size is known; other mechanisms tell theirs.
+struct Room {
+  SECURITY_STATUS status = SEC_E_OK;
+  std::size_t size = kSignatureSize;
+};
+[[gnu::noinline]] Room ask_room(const Context& context, std::span<const gss_iov_buffer_desc> iov,
+                                std::size_t token, bool signing, int conf) {
+  std::vector<gss_iov_buffer_desc> lengths(iov.begin(), iov.end());
+  const int count = static_cast<int>(lengths.size());
+  OM_uint32 minor = 0;
+  int conf_state = 0;
+  const OM_uint32 major =
+      signing
+          ? gss_get_mic_iov_length(&minor, context.gss, GSS_C_QOP_DEFAULT, lengths.data(), count)
+          : gss_wrap_iov_length(&minor, context.gss, conf, GSS_C_QOP_DEFAULT, &conf_state,
+                                lengths.data(), count);
+  if (GSS_ERROR(major)) {
+    return {status_of(Call::kSeal, major, minor, context.mechanism), 0};
   }
-  return message.token().cbBuffer >= needed
-             ? SEC_E_OK
-             : failure(SEC_E_BUFFER_TOO_SMALL, "the TOKEN buffer is too small");
+  return {SEC_E_OK, lengths[token].buffer.length};
+}
+
+SECURITY_STATUS check_room(const Context& context, const Message& message, bool signing, int conf) {
+  const Room room = context.is_ntlm()
+                        ? Room()
+                        : ask_room(context, message.iov(), message.token_index(), signing, conf);
+  if (room.status != SEC_E_OK || message.token().cbBuffer >= room.size) {
+    return room.status;
+  }
+  return failure(SEC_E_BUFFER_TOO_SMALL, "the TOKEN buffer is too small");
 }
 
 // NTLM without SIGN and SEAL: the constant signature.
@@ -160,12 +196,8 @@ bool has_dummy_signature(const Context& context) {
 }
 
 SECURITY_STATUS make_signature(PCtxtHandle handle, ULONG qop, PSecBufferDesc buffers) {
-  const auto context = contexts().find(handle);
+  const auto context = open_context(handle, Hold::kSending);
   if (!context) {
-    return SEC_E_INVALID_HANDLE;
-  }
-  const auto lock = context->lock_sending();
-  if (context->state != Context::State::kOpen) {
     return SEC_E_INVALID_HANDLE;
   }
   if (qop == SECQOP_WRAP_NO_ENCRYPT) {
@@ -174,7 +206,8 @@ SECURITY_STATUS make_signature(PCtxtHandle handle, ULONG qop, PSecBufferDesc buf
   if (qop != GSS_C_QOP_DEFAULT) {
     return SEC_E_QOP_NOT_SUPPORTED;
   }
-  Message message(buffers, true);
+  FewBuffers few;
+  Message message(buffers, true, few);
   if (!message.is_detached()) {
     return bad_buffers();
   }
@@ -187,8 +220,8 @@ SECURITY_STATUS make_signature(PCtxtHandle handle, ULONG qop, PSecBufferDesc buf
     return SEC_E_OK;
   }
   OM_uint32 minor = 0;
-  const OM_uint32 major =
-      gss_get_mic_iov(&minor, context->gss, GSS_C_QOP_DEFAULT, message.iov(), message.count());
+  const OM_uint32 major = gss_get_mic_iov(&minor, context->gss, GSS_C_QOP_DEFAULT,
+                                          message.iov().data(), message.count());
   if (major != GSS_S_COMPLETE) {
     return status_of(Call::kSeal, major, minor, context->mechanism);
   }
@@ -197,15 +230,12 @@ SECURITY_STATUS make_signature(PCtxtHandle handle, ULONG qop, PSecBufferDesc buf
 }
 
 SECURITY_STATUS verify_signature(PCtxtHandle handle, PSecBufferDesc buffers, PULONG qop) {
-  const auto context = contexts().find(handle);
+  const auto context = open_context(handle, Hold::kReceiving);
   if (!context) {
     return SEC_E_INVALID_HANDLE;
   }
-  const auto lock = context->lock_receiving();
-  if (context->state != Context::State::kOpen) {
-    return SEC_E_INVALID_HANDLE;
-  }
-  Message message(buffers, true);
+  FewBuffers few;
+  Message message(buffers, true, few);
   if (!message.is_detached()) {
     return bad_buffers();
   }
@@ -216,9 +246,8 @@ SECURITY_STATUS verify_signature(PCtxtHandle handle, PSecBufferDesc buffers, PUL
     return right ? SEC_E_OK : SEC_E_MESSAGE_ALTERED;
   }
   OM_uint32 minor = 0;
-  gss_qop_t state = 0;
   const OM_uint32 major =
-      gss_verify_mic_iov(&minor, context->gss, &state, message.iov(), message.count());
+      gss_verify_mic_iov(&minor, context->gss, nullptr, message.iov().data(), message.count());
   if (major != GSS_S_COMPLETE) {
     return status_of(Call::kUnseal, major, minor, context->mechanism);
   }
@@ -245,20 +274,19 @@ SECURITY_STATUS check_may_seal(Context& context, bool encrypt) {
 }
 
 SECURITY_STATUS encrypt_message(PCtxtHandle handle, ULONG qop, PSecBufferDesc buffers) {
-  const auto context = contexts().find(handle);
+  const auto context = open_context(handle, Hold::kSending);
   if (!context) {
     return SEC_E_INVALID_HANDLE;
   }
-  const auto lock = context->lock_sending();
-  if (context->state != Context::State::kOpen) {
-    return SEC_E_INVALID_HANDLE;
+  int conf = 1;
+  if (const ULONG meaning = qop & ~ULONG{SECQOP_WRAP_OOB_DATA}; meaning != GSS_C_QOP_DEFAULT) {
+    if (meaning != SECQOP_WRAP_NO_ENCRYPT) {
+      return SEC_E_QOP_NOT_SUPPORTED;
+    }
+    conf = 0;
   }
-  const ULONG meaning = qop & ~ULONG{SECQOP_WRAP_OOB_DATA};
-  const int conf = meaning == SECQOP_WRAP_NO_ENCRYPT ? 0 : 1;
-  if (conf != 0 && meaning != GSS_C_QOP_DEFAULT) {
-    return SEC_E_QOP_NOT_SUPPORTED;
-  }
-  Message message(buffers, false);
+  FewBuffers few;
+  Message message(buffers, false, few);
   if (!message.is_detached()) {
     return bad_buffers();
   }
@@ -270,44 +298,42 @@ SECURITY_STATUS encrypt_message(PCtxtHandle handle, ULONG qop, PSecBufferDesc bu
   OM_uint32 minor = 0;
   int conf_state = 0;
   const OM_uint32 major = gss_wrap_iov(&minor, context->gss, conf, GSS_C_QOP_DEFAULT, &conf_state,
-                                       message.iov(), message.count());
+                                       message.iov().data(), message.count());
   if (major != GSS_S_COMPLETE) {
     return status_of(Call::kSeal, major, minor, context->mechanism);
   }
   message.give_back();
   // Plaintext under SEC_E_OK: never.
-  return conf == 0 || conf_state != 0 ? SEC_E_OK : SEC_E_UNSUPPORTED_FUNCTION;
+  return conf_state != 0 || conf == 0 ? SEC_E_OK : SEC_E_UNSUPPORTED_FUNCTION;
 }
 
 SECURITY_STATUS decrypt_message(PCtxtHandle handle, PSecBufferDesc buffers, PULONG qop) {
-  const auto context = contexts().find(handle);
+  const auto context = open_context(handle, Hold::kReceiving);
   if (!context) {
     return SEC_E_INVALID_HANDLE;
   }
-  const auto lock = context->lock_receiving();
-  if (context->state != Context::State::kOpen) {
-    return SEC_E_INVALID_HANDLE;
-  }
-  Message message(buffers, false);
-  if (message.is_stream() && message.stream().cbBuffer < kSignatureSize) {
-    return SEC_E_INCOMPLETE_MESSAGE;
-  }
-  if (!message.is_detached() && !message.is_stream()) {
-    return bad_buffers();
+  FewBuffers few;
+  Message message(buffers, false, few);
+  if (!message.is_detached()) {
+    if (!message.is_stream()) {
+      return bad_buffers();
+    }
+    if (message.stream_size() < kSignatureSize) {
+      return SEC_E_INCOMPLETE_MESSAGE;
+    }
   }
   if (has_dummy_signature(*context) && !may_seal_as_2003(*context)) {
     return failure(SEC_E_UNSUPPORTED_FUNCTION, "no protection was agreed in this context");
   }
   OM_uint32 minor = 0;
   int conf_state = 0;
-  gss_qop_t state = 0;
-  const OM_uint32 major =
-      gss_unwrap_iov(&minor, context->gss, &conf_state, &state, message.iov(), message.count());
+  const OM_uint32 major = gss_unwrap_iov(&minor, context->gss, &conf_state, nullptr,
+                                         message.iov().data(), message.count());
   if (major != GSS_S_COMPLETE) {
     message.wipe_data();  // a replayed or misplaced message was decrypted all the same
     return status_of(Call::kUnseal, major, minor, context->mechanism);
   }
-  if (qop != nullptr && !context->is_ntlm()) {
+  if (!context->is_ntlm() && qop != nullptr) {
     *qop = conf_state != 0 ? 0 : ULONG{SECQOP_WRAP_NO_ENCRYPT};
   }
   message.give_back();
@@ -339,12 +365,15 @@ SECURITY_STATUS DecryptMessage(PCtxtHandle phContext, PSecBufferDesc pMessage, U
   return guard([&] { return decrypt_message(phContext, pMessage, pfQOP); });
 }
 
-SECURITY_STATUS SealMessage(PCtxtHandle phContext, ULONG fQOP, PSecBufferDesc pMessage, ULONG) {
-  return guard([&] { return encrypt_message(phContext, fQOP, pMessage); });
+// The names that they had before Windows 2000.
+SECURITY_STATUS SealMessage(PCtxtHandle phContext, ULONG fQOP, PSecBufferDesc pMessage,
+                            ULONG MessageSeqNo) {
+  return EncryptMessage(phContext, fQOP, pMessage, MessageSeqNo);
 }
 
-SECURITY_STATUS UnsealMessage(PCtxtHandle phContext, PSecBufferDesc pMessage, ULONG, PULONG pfQOP) {
-  return guard([&] { return decrypt_message(phContext, pMessage, pfQOP); });
+SECURITY_STATUS UnsealMessage(PCtxtHandle phContext, PSecBufferDesc pMessage, ULONG MessageSeqNo,
+                              PULONG pfQOP) {
+  return DecryptMessage(phContext, pMessage, MessageSeqNo, pfQOP);
 }
 
 }  // extern "C"

@@ -103,7 +103,7 @@ HandedOut<char> packed(const Context& context, std::string_view token) {
 }
 
 SECURITY_STATUS export_context(PCtxtHandle handle, ULONG flags, PSecBuffer result, void** token) {
-  const auto context = contexts().find(handle);
+  const auto context = contexts().find(handle, Hold::kBoth);
   if (!context) {
     return SEC_E_INVALID_HANDLE;
   }
@@ -114,7 +114,6 @@ SECURITY_STATUS export_context(PCtxtHandle handle, ULONG flags, PSecBuffer resul
   if ((flags & ~kKnown) != 0) {
     return SEC_E_UNSUPPORTED_FUNCTION;
   }
-  const auto lock = context->lock();
   if (context->state != Context::State::kOpen) {
     return context->state == Context::State::kDead ? SEC_E_INVALID_HANDLE : SEC_E_NOT_SUPPORTED;
   }

@@ -113,6 +113,13 @@ TEST(Handles, ClosedByOneThreadWhileOthersUseIt) {
         const SECURITY_STATUS status =
             QueryContextAttributesA(&pair.server.context, SECPKG_ATTR_SIZES, &sizes);
         EXPECT_TRUE(status == SEC_E_OK || status == SEC_E_INVALID_HANDLE);
+        char token[16];
+        char data[64] = "";
+        SecBuffer buffers[] = {{sizeof token, SECBUFFER_TOKEN, token},
+                               {sizeof data, SECBUFFER_DATA, data}};
+        SecBufferDesc desc{SECBUFFER_VERSION, 2, buffers};
+        const SECURITY_STATUS sent = EncryptMessage(&pair.server.context, 0, &desc, 0);
+        EXPECT_TRUE(sent == SEC_E_OK || sent == SEC_E_INVALID_HANDLE);
       }
       ++ended;
     };

@@ -2,6 +2,7 @@
 // Messages in every layout that programs use: sspi.md 2.3's table and the facts 64 to 78.
 #include <string.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "support.h"
@@ -323,6 +324,36 @@ TEST(MessagesThreads, OneThreadEncryptsWhileAnotherDecrypts) {
   sender.join();
   receiver.join();
   decrypt(pair.server, to_server);
+}
+
+TEST(MessagesThreads, SeveralSendersTakeTurns) {
+  Pair pair;
+  constexpr std::size_t kThreads = 4;
+  constexpr std::size_t kMessages = 400;
+  std::vector<std::string> wires(kThreads * kMessages);
+  std::vector<std::thread> senders;
+  for (std::size_t thread = 0; thread < kThreads; ++thread) {
+    senders.emplace_back([&, thread] {
+      for (std::size_t i = 0; i < kMessages; ++i) {
+        Message message({{SECBUFFER_TOKEN, kRoom}, {SECBUFFER_DATA, kText}});
+        ASSERT_EQ(EncryptMessage(&pair.client.context, 0, message.desc(), 0), SEC_E_OK);
+        wires[thread * kMessages + i] = message.bytes(0) + message.bytes(1);
+      }
+    });
+  }
+  for (std::thread& sender : senders) {
+    sender.join();
+  }
+  const auto number = [](const std::string& wire) {  // [12-15] of the signature
+    std::uint32_t value = 0;
+    memcpy(&value, wire.data() + 12, sizeof value);
+    return value;
+  };
+  std::ranges::sort(wires, {}, number);
+  for (const std::string& wire : wires) {
+    Message message({{SECBUFFER_TOKEN, wire.substr(0, 16)}, {SECBUFFER_DATA, wire.substr(16)}});
+    ASSERT_EQ(DecryptMessage(&pair.server.context, message.desc(), 0, nullptr), SEC_E_OK);
+  }
 }
 
 }  // namespace

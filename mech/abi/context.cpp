@@ -154,7 +154,12 @@ Result<void> begin_accepting(ContextObject& context, const CredentialObject* cre
     acceptor = credential->acceptor;
     context.service = displayed(credential->name, context.setup->display_form);
   }
-  context.machine.emplace<Acceptor>(std::move(acceptor), system_clock(), system_random());
+  const bool elsewhere = acceptor->authority != nullptr;
+  auto& machine =
+      context.machine.emplace<Acceptor>(std::move(acceptor), system_clock(), system_random());
+  if (elsewhere) {
+    machine.set_service(context.service);
+  }
   return {};
 }
 
@@ -273,6 +278,9 @@ Status accept_leg(const AcceptCall& call) {
   Leg leg(*context, *acceptor);
   auto step = acceptor->step(unframed(bytes_of(call.input)), bindings ? &*bindings : nullptr);
   if (!step) {
+    if (acceptor->recorded_elsewhere()) {
+      return step.error();
+    }
     if (!was_dead) {
       record_attempt(*context, *acceptor, &step.error(), started);
     }
@@ -283,7 +291,9 @@ Status accept_leg(const AcceptCall& call) {
   if (step->complete) {
     context->source = proven_name(acceptor->established()->principal, acceptor->evidence());
     source = call.source != nullptr ? std::make_unique<NameObject>(*context->source) : nullptr;
-    record_attempt(*context, *acceptor, nullptr, started);
+    if (!acceptor->recorded_elsewhere()) {
+      record_attempt(*context, *acceptor, nullptr, started);
+    }
     establish(*context, acceptor_flags(*acceptor));
     set(call.flags, context->granted_flags);
     set(call.lifetime, remaining_lifetime(*context));

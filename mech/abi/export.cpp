@@ -44,7 +44,11 @@ Result<std::unique_ptr<NameObject>> read_optional(Reader& reader) {
 Result<void> write_machine(Writer& writer, const ContextObject& context) {
   const auto* initiator = std::get_if<protocol::Initiator>(&context.machine);
   if (initiator == nullptr) {
-    std::get<protocol::Acceptor>(context.machine).save(writer);
+    const auto& acceptor = std::get<protocol::Acceptor>(context.machine);
+    if (acceptor.awaits_verdict()) {
+      return fail(Errc::kIncompleteContext, "authority");
+    }
+    acceptor.save(writer);
     return {};
   }
   // The secret travels only while it is still needed.

@@ -58,6 +58,27 @@ void Reader::expect(ByteView wanted) {
   ok_ = ok_ && std::equal(found.begin(), found.end(), wanted.begin(), wanted.end());
 }
 
+ByteView Reader::block(std::size_t limit) {
+  const std::uint32_t size = u32();
+  if (size > limit) {
+    ok_ = false;
+  }
+  return take(ok_ ? size : 0);
+}
+
+std::string_view Reader::text(std::size_t limit) {
+  const ByteView bytes = block(limit);
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+bool Reader::flag() {
+  const std::uint8_t value = u8();
+  if (value > 1) {
+    ok_ = false;
+  }
+  return value == 1;
+}
+
 Result<void> Reader::finish(const char* where) const {
   if (!ok_) {
     return ntlm::fail(Errc::kDefectiveMessage, where);
@@ -81,6 +102,15 @@ void Writer::zeros(std::size_t count) {
     return;
   }
   out_.resize(out_.size() + count);
+}
+
+void Writer::block(ByteView value) {
+  u32(static_cast<std::uint32_t>(value.size()));
+  bytes(value);
+}
+
+void Writer::text(std::string_view value) {
+  block({reinterpret_cast<const std::uint8_t*>(value.data()), value.size()});
 }
 
 void Writer::u8(std::uint8_t value) { bytes({&value, 1}); }

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -41,6 +42,11 @@ class Reader {
   template <std::size_t N>
   std::array<std::uint8_t, N> take();
   void skip(std::size_t size) { (void)take(size); }
+  // What Writer::block and Writer::text wrote; one over the limit fails.
+  ByteView block(std::size_t limit);
+  std::string_view text(std::size_t limit);
+  // u8: 0 or 1, anything else fails.
+  bool flag();
 
   // The bytes that a field points at. An empty field has none, wherever it points. Otherwise it
   // must start at or behind first_allowed and end within the message: the one place where offset
@@ -84,6 +90,10 @@ class Writer {
   void u64(std::uint64_t value);
   void bytes(ByteView value);
   void zeros(std::size_t count);
+  // u32 length and content.
+  void block(ByteView value);
+  void text(std::string_view value);
+  void flag(bool value) { u8(value ? 1 : 0); }
 
   // Leaves room for a Len/MaxLen/BufferOffset triple and returns its position; payload() appends
   // the bytes at the end and fills the triple in.

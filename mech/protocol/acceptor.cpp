@@ -175,14 +175,22 @@ AcceptorSetup::AcceptorSetup(Policy allowed, HostNames host, std::shared_ptr<con
       utf16le_from_utf8(standalone ? names.nb_computer : names.nb_domain).value_or(Bytes{});
 }
 
+AcceptorSetup::AcceptorSetup(Policy allowed, HostNames host,
+                             std::shared_ptr<const Authority> elsewhere)
+    : policy(std::move(allowed)), names(std::move(host)), authority(std::move(elsewhere)) {}
+
 Acceptor::Acceptor(std::shared_ptr<const AcceptorSetup> setup, Clock& clock, Random& random)
     : setup_(std::move(setup)), clock_(&clock), random_(&random) {}
 
 ByteView Acceptor::target_info() const {
-  const auto* state = std::get_if<ExpectAuthenticate>(&state_);
-  return state == nullptr ? ByteView{}
-                          : ByteView(state->challenge)
-                                .subspan(state->target_info_offset, state->target_info_size);
+  if (const auto* state = std::get_if<ExpectAuthenticate>(&state_)) {
+    return ByteView(state->challenge).subspan(state->target_info_offset, state->target_info_size);
+  }
+  if (const auto* state = std::get_if<ExpectVerdict>(&state_)) {
+    const auto challenge = parse_challenge(state->challenge);
+    return challenge ? challenge->target_info : ByteView{};
+  }
+  return {};
 }
 
 Result<Acceptor::Step> Acceptor::step(ByteView token, const crypto::ChannelBindings* bindings) {
@@ -190,12 +198,43 @@ Result<Acceptor::Step> Acceptor::step(ByteView token, const crypto::ChannelBindi
   // to try again.
   auto state = std::exchange(state_, Failed{});
   if (std::holds_alternative<ExpectNegotiate>(state)) {
-    return on_negotiate(token);
+    return setup_->authority != nullptr ? ask_authority(token) : on_negotiate(token);
   }
   if (const auto* awaited = std::get_if<ExpectAuthenticate>(&state)) {
     return on_authenticate(*awaited, token, bindings);
   }
+  if (auto* awaited = std::get_if<ExpectVerdict>(&state)) {
+    return on_verdict(*awaited, token, bindings);
+  }
   return fail(Errc::kDeadContext, "accept");
+}
+
+Result<Acceptor::Step> Acceptor::ask_authority(ByteView negotiate) {
+  auto begun = setup_->authority->begin(negotiate, options_, service_);
+  recorded_elsewhere_ = !begun && begun.error().where == kVerdict;
+  if (!begun) {
+    return tl::unexpected<Error>(begun.error());
+  }
+  Step step{begun->challenge, false};
+  state_ = ExpectVerdict{std::move(begun->exchange), std::move(begun->challenge)};
+  return step;
+}
+
+Result<Acceptor::Step> Acceptor::on_verdict(ExpectVerdict& state, ByteView authenticate,
+                                            const crypto::ChannelBindings* bindings) {
+  const auto saved = state.exchange->finish(authenticate, options_, bindings);
+  recorded_elsewhere_ = saved || saved.error().where == kVerdict;
+  if (!saved) {
+    return tl::unexpected<Error>(saved.error());
+  }
+  Reader reader(*saved);
+  auto theirs = restore(reader, setup_, *clock_, *random_);
+  if (!theirs || theirs->established() == nullptr || !reader.at_end()) {
+    return fail(Errc::kInternal, "authority.acceptor");
+  }
+  evidence_ = std::move(theirs->evidence_);
+  state_ = std::move(theirs->state_);
+  return Step{{}, true};
 }
 
 // [MS-NLMP] 3.2.5.1.1

@@ -8,9 +8,11 @@
 //   ExpectAuthenticate  AUTHENTICATE  structure, flags, version, echo,     Established
 //                       (3.2.5.1.2)   age; proof; MIC; bindings, target;
 //                                     account; keys
+//   ExpectVerdict       AUTHENTICATE  all of them, by the authority        Established
 //   Established         any           none: an error                       Failed
 //   Failed              any           none: kDeadContext                   Failed
 //
+// With an Authority (another process that plays this part), NEGOTIATE leads to ExpectVerdict.
 // Any error leads to Failed: the challenge is gone and no second response is looked at.
 // Not thread-safe; what it shares (AcceptorSetup) is immutable.
 #pragma once
@@ -19,6 +21,7 @@
 #include <optional>
 #include <variant>
 
+#include "protocol/authority.h"
 #include "protocol/environment.h"
 #include "protocol/logon.h"
 #include "protocol/session.h"
@@ -29,24 +32,17 @@ namespace ntlm::protocol {
 // What all acceptors of a process have in common; made once per configuration.
 struct AcceptorSetup {
   AcceptorSetup(Policy allowed, HostNames host, std::shared_ptr<const Verifier> who);
+  AcceptorSetup(Policy allowed, HostNames host, std::shared_ptr<const Authority> elsewhere);
 
   Policy policy;
   HostNames names;
+  // One of the two is null.
   std::shared_ptr<const Verifier> verifier;
+  std::shared_ptr<const Authority> authority;
   // Made once: AV pairs of CHALLENGE up to the timestamp, and the target name.
   Bytes target_info_names;
   Bytes target_name_utf16le;
   bool target_is_domain = false;
-};
-
-// What one context's caller changes (include/gssapi_ntlm.h GSS_NTLM_ACCEPT_*), by
-// gss_set_sec_context_option.
-struct AcceptOptions {
-  bool missing_bindings_pass = false;
-  bool any_bindings_pass = false;
-  bool require_sign = false;
-  bool require_seal = false;
-  bool no_anonymous = false;
 };
 
 enum class BindingsState : std::uint8_t { kNone, kMatch, kAbsent, kUnasked, kMismatch };
@@ -79,6 +75,8 @@ class Acceptor {
 
   void set_options(AcceptOptions options) { options_ = options; }
   const AcceptOptions& options() const { return options_; }
+  // The acceptor credential's name, for the authority.
+  void set_service(std::string service) { service_ = std::move(service); }
 
   struct Step {
     Bytes token;  // to send; empty on the last leg
@@ -91,6 +89,10 @@ class Acceptor {
   const Established* established() const { return std::get_if<Established>(&state_); }
   bool failed() const { return std::holds_alternative<Failed>(state_); }
   void abandon() { state_ = Failed{}; }
+  // True between the legs of an exchange that an authority keeps: it cannot be saved.
+  bool awaits_verdict() const { return std::holds_alternative<ExpectVerdict>(state_); }
+  // True when the authority has answered, and so has written the audit record of this attempt.
+  bool recorded_elsewhere() const { return recorded_elsewhere_; }
   const Evidence& evidence() const { return evidence_; }
   const Policy& policy() const { return setup_->policy; }
   const std::shared_ptr<const AcceptorSetup>& setup() const { return setup_; }
@@ -114,11 +116,18 @@ class Acceptor {
     std::uint32_t target_info_offset;  // into challenge
     std::uint32_t target_info_size;
   };
+  struct ExpectVerdict {
+    std::unique_ptr<Authority::Exchange> exchange;
+    Bytes challenge;  // as sent
+  };
   struct Failed {};
 
   struct Claim;
 
   Result<Step> on_negotiate(ByteView token);
+  Result<Step> ask_authority(ByteView negotiate);
+  Result<Step> on_verdict(ExpectVerdict& state, ByteView authenticate,
+                          const crypto::ChannelBindings* bindings);
   Result<Step> on_authenticate(const ExpectAuthenticate& state, ByteView token,
                                const crypto::ChannelBindings* bindings);
   Result<Claim> read_claim(const ExpectAuthenticate& state, ByteView token);
@@ -135,8 +144,10 @@ class Acceptor {
   Clock* clock_;
   Random* random_;
   AcceptOptions options_;
+  std::string service_;
   Evidence evidence_;
-  std::variant<ExpectNegotiate, ExpectAuthenticate, Established, Failed> state_;
+  bool recorded_elsewhere_ = false;
+  std::variant<ExpectNegotiate, ExpectAuthenticate, ExpectVerdict, Established, Failed> state_;
 };
 
 }  // namespace ntlm::protocol

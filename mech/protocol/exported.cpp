@@ -14,6 +14,7 @@
 
 #include "protocol/acceptor.h"
 #include "protocol/initiator.h"
+#include "protocol/name.h"
 
 namespace ntlm::protocol {
 namespace {
@@ -26,39 +27,11 @@ constexpr std::array<const char*, 4> kStores{"", "text", "lmdb", "winbind"};
 
 enum class Leg : std::uint8_t { kFirst, kSecond, kEstablished };
 
-void put(Writer& writer, ByteView bytes) {
-  writer.u32(static_cast<std::uint32_t>(bytes.size()));
-  writer.bytes(bytes);
-}
+std::string get_text(Reader& reader) { return std::string(reader.text(kMaxText)); }
 
-void put(Writer& writer, std::string_view text) {
-  writer.u32(static_cast<std::uint32_t>(text.size()));
-  for (const char c : text) {
-    writer.u8(static_cast<std::uint8_t>(c));
-  }
-}
-
-Bytes get_bytes(Reader& reader, std::size_t limit) {
-  const std::uint32_t size = reader.u32();
-  if (size > limit) {
-    reader.fail();
-    return {};
-  }
-  const ByteView view = reader.take(size);
-  return {view.begin(), view.end()};
-}
-
-std::string get_text(Reader& reader) {
-  const Bytes bytes = get_bytes(reader, kMaxText);
-  return {bytes.begin(), bytes.end()};
-}
-
-bool get_flag(Reader& reader) {
-  const std::uint8_t value = reader.u8();
-  if (value > 1) {
-    reader.fail();
-  }
-  return value == 1;
+Bytes get_token(Reader& reader) {
+  const ByteView token = reader.block(wire::kMaxToken);
+  return {token.begin(), token.end()};
 }
 
 template <typename Enum>
@@ -72,50 +45,17 @@ Enum get_enum(Reader& reader, Enum last) {
 
 Leg get_leg(Reader& reader) { return get_enum(reader, Leg::kEstablished); }
 
-void put(Writer& writer, const Principal& principal) {
-  writer.u8(principal.anonymous ? 1 : 0);
-  put(writer, principal.account.user);
-  put(writer, principal.account.domain);
-  writer.u32(principal.attributes ? static_cast<std::uint32_t>(principal.attributes->size()) : 0);
-  if (principal.attributes) {
-    for (const auto& [name, value] : *principal.attributes) {
-      put(writer, name);
-      put(writer, value);
-    }
-  }
-}
-
-Principal get_principal(Reader& reader) {
-  Principal principal;
-  principal.anonymous = get_flag(reader);
-  principal.account.user = get_text(reader);
-  principal.account.domain = get_text(reader);
-  const std::uint32_t count = reader.u32();
-  if (count > kMaxAttributes) {
-    reader.fail();
-  }
-  auto attributes = std::make_shared<Attributes>();
-  for (std::uint32_t i = 0; i < count && reader.ok(); ++i) {
-    std::string name = get_text(reader);
-    attributes->emplace_back(std::move(name), get_text(reader));
-  }
-  if (!attributes->empty()) {
-    principal.attributes = std::move(attributes);
-  }
-  return principal;
-}
-
 void put(Writer& writer, const Evidence& evidence) {
-  put(writer, evidence.claimed.user);
-  put(writer, evidence.claimed.domain);
-  put(writer, evidence.workstation);
-  put(writer, evidence.target);
+  writer.text(evidence.claimed.user);
+  writer.text(evidence.claimed.domain);
+  writer.text(evidence.workstation);
+  writer.text(evidence.target);
   writer.u8(static_cast<std::uint8_t>(evidence.version));
-  writer.u8(evidence.version_known ? 1 : 0);
+  writer.flag(evidence.version_known);
   writer.u32(evidence.flags);
   writer.u8(static_cast<std::uint8_t>(evidence.mic));
   writer.u8(static_cast<std::uint8_t>(evidence.bindings));
-  put(writer, std::string_view(evidence.store));
+  writer.text(evidence.store);
 }
 
 Evidence get_evidence(Reader& reader) {
@@ -125,16 +65,11 @@ Evidence get_evidence(Reader& reader) {
   evidence.workstation = get_text(reader);
   evidence.target = get_text(reader);
   evidence.version = get_enum(reader, NtlmVersion::kV1Session);
-  evidence.version_known = get_flag(reader);
+  evidence.version_known = reader.flag();
   evidence.flags = reader.u32();
   evidence.mic = get_enum(reader, MicState::kBad);
   evidence.bindings = get_enum(reader, BindingsState::kMismatch);
-  const std::string store = get_text(reader);
-  for (const char* known : kStores) {
-    if (store == known) {
-      evidence.store = known;
-    }
-  }
+  evidence.store = store_literal(reader.text(kMaxText));
   return evidence;
 }
 
@@ -157,10 +92,52 @@ Result<void> finish(const Reader& reader) {
 
 }  // namespace
 
+void write_principal(Writer& writer, const Principal& principal) {
+  writer.flag(principal.anonymous);
+  writer.text(principal.account.user);
+  writer.text(principal.account.domain);
+  writer.u32(principal.attributes ? static_cast<std::uint32_t>(principal.attributes->size()) : 0);
+  if (principal.attributes) {
+    for (const auto& [name, value] : *principal.attributes) {
+      writer.text(name);
+      writer.text(value);
+    }
+  }
+}
+
+Principal read_principal(Reader& reader) {
+  Principal principal;
+  principal.anonymous = reader.flag();
+  principal.account.user = get_text(reader);
+  principal.account.domain = get_text(reader);
+  const std::uint32_t count = reader.u32();
+  if (count > kMaxAttributes) {
+    reader.fail();
+  }
+  auto attributes = std::make_shared<Attributes>();
+  for (std::uint32_t i = 0; i < count && reader.ok(); ++i) {
+    std::string name = get_text(reader);
+    attributes->emplace_back(std::move(name), get_text(reader));
+  }
+  if (!attributes->empty()) {
+    principal.attributes = std::move(attributes);
+  }
+  return principal;
+}
+
+const char* store_literal(std::string_view name) {
+  for (const char* known : kStores) {
+    if (name == known) {
+      return known;
+    }
+  }
+  return "";
+}
+
 void Acceptor::save(Writer& writer) const {
   const auto* second = std::get_if<ExpectAuthenticate>(&state_);
   const Established* done = established();
-  if (failed()) {
+  if (failed() || awaits_verdict()) {
     writer.fail();
     return;
   }
@@ -169,23 +146,23 @@ void Acceptor::save(Writer& writer) const {
                                                           : Leg::kFirst));
   for (const bool option : {options_.missing_bindings_pass, options_.any_bindings_pass,
                             options_.require_sign, options_.require_seal, options_.no_anonymous}) {
-    writer.u8(option ? 1 : 0);
+    writer.flag(option);
   }
   put(writer, evidence_);
   if (second != nullptr) {
     writer.bytes(second->server_challenge);
     writer.u32(second->offered);
     writer.u64(second->timestamp);
-    put(writer, second->negotiate);
-    put(writer, second->challenge);
+    writer.block(second->negotiate);
+    writer.block(second->challenge);
     writer.u32(second->target_info_offset);
     writer.u32(second->target_info_size);
   }
   if (done != nullptr) {
     done->session.save(writer);
-    put(writer, done->principal);
+    write_principal(writer, done->principal);
     writer.u64(filetime_of(done->since_boot, *clock_));
-    writer.u8(done->identify_only ? 1 : 0);
+    writer.flag(done->identify_only);
   }
 }
 
@@ -196,18 +173,21 @@ Result<Acceptor> Acceptor::restore(Reader& reader, std::shared_ptr<const Accepto
   AcceptOptions& options = out.options_;
   for (bool* option : {&options.missing_bindings_pass, &options.any_bindings_pass,
                        &options.require_sign, &options.require_seal, &options.no_anonymous}) {
-    *option = get_flag(reader);
+    *option = reader.flag();
   }
   out.evidence_ = get_evidence(reader);
   TRY_VOID(finish(reader));
   if (leg == Leg::kSecond) {
+    if (out.setup_->verifier == nullptr) {
+      return fail(Errc::kDefectiveExport, "exported context");
+    }
     ExpectAuthenticate state;
     state.server_challenge = reader.take<8>();
     state.offered = reader.u32();
     state.timestamp = reader.u64();
     state.issued_boot = boot_time_of(state.timestamp, clock);
-    state.negotiate = get_bytes(reader, wire::kMaxToken);
-    state.challenge = get_bytes(reader, wire::kMaxToken);
+    state.negotiate = get_token(reader);
+    state.challenge = get_token(reader);
     state.target_info_offset = reader.u32();
     state.target_info_size = reader.u32();
     TRY_VOID(finish(reader));
@@ -219,9 +199,9 @@ Result<Acceptor> Acceptor::restore(Reader& reader, std::shared_ptr<const Accepto
   }
   if (leg == Leg::kEstablished) {
     TRY(Session session, Session::restore(reader));
-    Principal principal = get_principal(reader);
+    Principal principal = read_principal(reader);
     const std::uint64_t since = boot_time_of(reader.u64(), clock);
-    const bool identify_only = get_flag(reader);
+    const bool identify_only = reader.flag();
     TRY_VOID(finish(reader));
     out.state_.emplace<Established>(
         Established{std::move(session), std::move(principal), since, identify_only});
@@ -241,21 +221,21 @@ void Initiator::save(Writer& writer) const {
                                                           : Leg::kFirst));
   for (const bool wish : {request_.sign, request_.seal, request_.target_is_here, request_.identify,
                           request_.anonymous, request_.untrusted_target, request_.datagram}) {
-    writer.u8(wish ? 1 : 0);
+    writer.flag(wish);
   }
   writer.u32(request_.offered);
-  put(writer, request_.target);
-  put(writer, request_.workstation);
+  writer.text(request_.target);
+  writer.text(request_.workstation);
   if (second != nullptr) {
-    put(writer, second->negotiate);
+    writer.block(second->negotiate);
     writer.u32(second->offered);
   }
   if (done != nullptr) {
     done->session.save(writer);
     writer.u64(filetime_of(done->since_boot, *clock_));
-    writer.u8(done->mic_sent ? 1 : 0);
-    put(writer, done->target_info);
-    writer.u8(done->bindings_sent ? 1 : 0);
+    writer.flag(done->mic_sent);
+    writer.block(done->target_info);
+    writer.flag(done->bindings_sent);
   }
 }
 
@@ -266,7 +246,7 @@ Result<Initiator> Initiator::restore(Reader& reader, Policy policy,
   InitiatorRequest request;
   for (bool* wish : {&request.sign, &request.seal, &request.target_is_here, &request.identify,
                      &request.anonymous, &request.untrusted_target, &request.datagram}) {
-    *wish = get_flag(reader);
+    *wish = reader.flag();
   }
   request.offered = reader.u32();
   request.target = get_text(reader);
@@ -278,7 +258,7 @@ Result<Initiator> Initiator::restore(Reader& reader, Policy policy,
   Initiator out(std::move(policy), std::move(responder), std::move(request), clock, random);
   if (leg == Leg::kSecond) {
     ExpectChallenge state;
-    state.negotiate = get_bytes(reader, wire::kMaxToken);
+    state.negotiate = get_token(reader);
     state.offered = reader.u32();
     TRY_VOID(finish(reader));
     out.state_ = std::move(state);
@@ -286,9 +266,9 @@ Result<Initiator> Initiator::restore(Reader& reader, Policy policy,
   if (leg == Leg::kEstablished) {
     TRY(Session session, Session::restore(reader));
     const std::uint64_t since = boot_time_of(reader.u64(), clock);
-    const bool mic_sent = get_flag(reader);
-    Bytes target_info = get_bytes(reader, wire::kMaxToken);
-    const bool bindings_sent = get_flag(reader);
+    const bool mic_sent = reader.flag();
+    Bytes target_info = get_token(reader);
+    const bool bindings_sent = reader.flag();
     TRY_VOID(finish(reader));
     out.state_.emplace<Established>(
         Established{std::move(session), since, mic_sent, std::move(target_info), bindings_sent});

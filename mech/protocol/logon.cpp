@@ -213,14 +213,10 @@ HashResponder::HashResponder(AccountName account, crypto::NtHash hash,
 }
 
 bool HashResponder::save(Writer& writer) const {
-  for (const std::string* text : {&account_.user, &account_.domain}) {
-    writer.u16(static_cast<std::uint16_t>(text->size()));
-    for (const char c : *text) {
-      writer.u8(static_cast<std::uint8_t>(c));
-    }
-  }
+  writer.text(account_.user);
+  writer.text(account_.domain);
   writer.bytes(hash_.expose());
-  writer.u8(lm_hash_ ? 1 : 0);
+  writer.flag(lm_hash_.has_value());
   if (lm_hash_) {
     writer.bytes(lm_hash_->expose());
   }
@@ -228,20 +224,18 @@ bool HashResponder::save(Writer& writer) const {
 }
 
 Result<HashResponder> HashResponder::restore(Reader& reader) {
+  constexpr std::size_t kMaxText = 4096;
   AccountName account;
-  for (std::string* text : {&account.user, &account.domain}) {
-    const ByteView bytes = reader.take(reader.u16());
-    text->assign(bytes.begin(), bytes.end());
-  }
+  account.user = reader.text(kMaxText);
+  account.domain = reader.text(kMaxText);
   auto hash_bytes = reader.take<16>();
   crypto::NtHash hash{std::span<const std::uint8_t, 16>(hash_bytes)};
   wipe(hash_bytes.data(), hash_bytes.size());
   std::optional<crypto::LmHash> lm_hash;
-  const std::uint8_t has_lm = reader.u8();
-  if (has_lm == 1) {
+  if (reader.flag()) {
     lm_hash.emplace(std::span<const std::uint8_t, 16>(reader.take<16>()));
   }
-  if (!reader.ok() || has_lm > 1 || account.user.empty()) {
+  if (!reader.ok() || account.user.empty()) {
     return fail(Errc::kDefectiveExport, "exported credential");
   }
   return HashResponder(std::move(account), std::move(hash), std::move(lm_hash));

@@ -144,7 +144,7 @@ class HashResponder final : public Responder {
   HashResponder(AccountName account, crypto::NtHash hash, std::optional<crypto::LmHash> lm_hash);
   const AccountName& account() const override { return account_; }
   Result<ChallengeResponse> respond(const Challenge& challenge) const override;
-  // u16 size and text of user and domain, NT hash, u8 whether an LM hash follows.
+  // User, domain, NT hash, u8 whether an LM hash follows.
   bool save(Writer& writer) const override;
   static Result<HashResponder> restore(Reader& reader);  // kDefectiveExport
 

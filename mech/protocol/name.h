@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/result.h"
+#include "base/bytes.h"
 
 namespace ntlm::protocol {
 
@@ -50,5 +50,11 @@ struct Principal {
   bool anonymous = false;
   std::shared_ptr<const Attributes> attributes;  // of the store; may be null
 };
+
+// A principal on its way to another process (exported.cpp); the reader fails on what is none.
+void write_principal(Writer& writer, const Principal& principal);
+Principal read_principal(Reader& reader);
+// The literal of a store's kind that came as text; empty when there is none such.
+const char* store_literal(std::string_view name);
 
 }  // namespace ntlm::protocol

@@ -58,6 +58,16 @@ struct Policy {
   bool operator==(const Policy&) const = default;
 };
 
+// What one context's caller changes (include/gssapi_ntlm.h GSS_NTLM_ACCEPT_*), by
+// gss_set_sec_context_option.
+struct AcceptOptions {
+  bool missing_bindings_pass = false;
+  bool any_bindings_pass = false;
+  bool require_sign = false;
+  bool require_seal = false;
+  bool no_anonymous = false;
+};
+
 // What this configuration allows beyond the defaults, one sentence each, as "min_version = v1
 // (/etc/gss/ntlm.conf)": for the audit record policy-loosened and for `ntlmctl config`. Empty:
 // nothing.

@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: MIT
+#include "authority/client.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+#include <system_error>
+#include <vector>
+
+#include "authority/frame.h"
+#include "base/fork.h"
+#include "base/trusted_file.h"
+
+namespace ntlm::authority {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+constexpr std::size_t kMaxConnections = 16;
+constexpr const char* kWhere = "authority.call";
+
+tl::unexpected<Error> down() { return fail(Errc::kAuthorityDown, kWhere); }
+
+class Connection {
+ public:
+  explicit Connection(FileDescriptor socket) : socket_(std::move(socket)), reply_(kMaxReply) {}
+
+  // Whoever holds it may call(). A broken connection serves nobody any more.
+  std::timed_mutex mutex;
+  bool broken() const { return broken_.load(std::memory_order_relaxed); }
+  // A connection belongs to the process that made it: two on one socket would mix their frames.
+  bool is_ours() const { return maker_ == process_number(); }
+
+  // The answer to `frame`; a view into this connection's memory. Nothing at all came back from a
+  // connection that the daemon had closed before: `stale`, and the frame may be sent elsewhere.
+  Result<Reply> call(ByteView frame, std::uint32_t number, Clock::time_point end, bool& stale) {
+    if (!send(frame)) {
+      stale = errno == EPIPE || errno == ECONNRESET;
+      return give_up();
+    }
+    const ssize_t size = receive(end);
+    stale = size == 0;
+    if (size <= 0 || static_cast<std::size_t>(size) > reply_.size()) {
+      return give_up();
+    }
+    filled_ = static_cast<std::size_t>(size);
+    const auto reply = read_reply(ByteView(reply_).first(filled_));
+    if (!reply || reply->number != number) {
+      return give_up();
+    }
+    return reply;
+  }
+  // Leaves nothing of the last answer.
+  void forget() { wipe(reply_.data(), std::exchange(filled_, 0)); }
+  // No answer comes.
+  void tell(ByteView frame) {
+    if (!send(frame)) {
+      broken_ = true;
+    }
+  }
+
+ private:
+  bool send(ByteView frame) const {
+    ssize_t sent;
+    do {
+      sent = ::send(socket_.get(), frame.data(), frame.size(), MSG_NOSIGNAL);
+    } while (sent < 0 && errno == EINTR);
+    return sent == static_cast<ssize_t>(frame.size());
+  }
+
+  // The size of the frame; 0 at the end of the stream, -1 for no answer in time. The socket's own
+  // time limit ends a recv; only an interrupted one is measured anew.
+  ssize_t receive(Clock::time_point end) {
+    while (true) {
+      const ssize_t size = ::recv(socket_.get(), reply_.data(), reply_.size(), MSG_TRUNC);
+      if (size >= 0) {
+        return size;
+      }
+      if (errno == ECONNRESET) {
+        return 0;
+      }
+      if (errno != EINTR) {
+        return -1;
+      }
+      const auto left = std::chrono::duration_cast<milliseconds>(end - Clock::now()).count();
+      pollfd wait{socket_.get(), POLLIN, 0};
+      if (left <= 0 || (::poll(&wait, 1, static_cast<int>(left)) <= 0 && errno != EINTR)) {
+        return -1;
+      }
+    }
+  }
+
+  tl::unexpected<Error> give_up() {
+    broken_ = true;
+    return down();
+  }
+
+  FileDescriptor socket_;
+  SecretBytes reply_;
+  std::size_t filled_ = 0;
+  std::uint64_t maker_ = process_number();
+  std::atomic<bool> broken_{false};
+};
+
+using Shared = std::shared_ptr<Connection>;
+using Lock = std::unique_lock<std::timed_mutex>;
+
+// A connection and the right to use it.
+struct Turn {
+  Shared connection;
+  Lock lock;
+  bool fresh = false;
+};
+
+std::string reason(const std::string& path, int error) {
+  const char* advice = error == EACCES ? "; the socket's group may use it: add this user to it"
+                       : error == ENOENT || error == ECONNREFUSED
+                           ? "; is ntlm-authd.socket started?"
+                           : "";
+  return path + ": " + std::error_code(error, std::generic_category()).message() + advice;
+}
+
+struct Refused {
+  Errc code;
+  std::string why;
+};
+using Connected = tl::expected<FileDescriptor, Refused>;
+
+tl::unexpected<Refused> refuse(Errc code, std::string why) {
+  return tl::unexpected<Refused>({code, std::move(why)});
+}
+
+Connected connect_to(const ClientSettings& settings) {
+  const std::string& path = settings.socket;
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) {
+    return refuse(Errc::kAuthorityAccess, path + ": too long for the name of a socket");
+  }
+  if (const auto directory = open_trusted_directory(path); !directory) {
+    return refuse(Errc::kAuthorityAccess, directory.error());
+  }
+  path.copy(address.sun_path, path.size());
+  FileDescriptor socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  const timeval limit{settings.deadline.count(), 0};
+  if (socket.get() < 0 ||
+      ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) != 0 ||
+      ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) != 0) {
+    return refuse(Errc::kAuthorityDown, reason(path, errno));
+  }
+  int done;
+  do {
+    done = ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  } while (done != 0 && errno == EINTR);
+  if (done != 0) {
+    return refuse(errno == EACCES ? Errc::kAuthorityAccess : Errc::kAuthorityDown,
+                  reason(path, errno));
+  }
+  ucred server{};
+  socklen_t size = sizeof server;
+  if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &server, &size) != 0 ||
+      server.uid != settings.server) {
+    return refuse(Errc::kAuthorityAccess,
+                  path + ": uid " + std::to_string(server.uid) + " listens there, not uid " +
+                      std::to_string(settings.server) + " ([ntlm] authd_uid)");
+  }
+  return socket;
+}
+
+// The connections of one process.
+class Pool {
+ public:
+  explicit Pool(const ClientSettings& settings) : settings_(settings) {}
+
+  Result<Turn> take(Clock::time_point end) {
+    Shared busiest;
+    {
+      const std::lock_guard guard(mutex_);
+      std::erase_if(connections_, [](const Shared& one) { return one->broken(); });
+      for (std::size_t i = 0; i < connections_.size(); ++i) {
+        Lock lock(connections_[i]->mutex, std::try_to_lock);
+        if (lock) {
+          return Turn{connections_[i], std::move(lock), false};
+        }
+      }
+      if (connections_.size() >= kMaxConnections) {
+        busiest = connections_[next_++ % connections_.size()];
+      }
+    }
+    if (busiest == nullptr) {
+      return add();
+    }
+    Lock lock(busiest->mutex, end);
+    if (!lock || busiest->broken()) {
+      return down();
+    }
+    return Turn{std::move(busiest), std::move(lock), false};
+  }
+
+  Result<Turn> add() {
+    auto socket = connect_to(settings_);
+    if (!socket) {
+      if (settings_.report != nullptr) {
+        settings_.report(std::move(socket.error().why));
+      }
+      return fail(socket.error().code, "authority.connect");
+    }
+    auto connection = std::make_shared<Connection>(std::move(*socket));
+    Lock lock(connection->mutex);
+    const std::lock_guard guard(mutex_);
+    connections_.push_back(connection);
+    return Turn{std::move(connection), std::move(lock), true};
+  }
+
+  const ClientSettings& settings() const { return settings_; }
+  bool is_ours() const { return maker_ == process_number(); }
+
+ private:
+  const ClientSettings& settings_;
+  std::uint64_t maker_ = process_number();
+  std::mutex mutex_;
+  std::vector<Shared> connections_;
+  std::size_t next_ = 0;
+};
+
+std::uint32_t next_number() {
+  static constinit std::atomic<std::uint32_t> number{0};
+  return number.fetch_add(1, std::memory_order_relaxed);
+}
+
+class ClientExchange final : public protocol::Authority::Exchange {
+ public:
+  ClientExchange(Shared connection, Handle handle, std::chrono::seconds deadline)
+      : connection_(std::move(connection)), handle_(handle), deadline_(deadline) {}
+  ClientExchange(const ClientExchange&) = delete;
+  ClientExchange& operator=(const ClientExchange&) = delete;
+
+  // The daemon forgets what a client gave up; only where nobody has to wait for that.
+  ~ClientExchange() override {
+    if (finished_ || !connection_->is_ours() || connection_->broken()) {
+      return;
+    }
+    const Lock lock(connection_->mutex, std::try_to_lock);
+    if (!lock) {
+      return;
+    }
+    if (const auto frame = write_request({next_number(), Abort{handle_}})) {
+      connection_->tell(*frame);
+    }
+  }
+
+  Result<SecretBytes> finish(ByteView authenticate, const protocol::AcceptOptions& options,
+                             const crypto::ChannelBindings* bindings) override {
+    finished_ = true;
+    Finish body{handle_, options, {}, authenticate};
+    if (bindings != nullptr) {
+      body.bindings = *bindings;
+    }
+    const std::uint32_t number = next_number();
+    TRY(const Bytes frame, write_request({number, body}));
+    const auto end = Clock::now() + deadline_;
+    if (!connection_->is_ours()) {
+      return fail(Errc::kDeadContext, "authority.fork");
+    }
+    const Lock lock(connection_->mutex, end);
+    if (!lock || connection_->broken()) {
+      return down();
+    }
+    bool stale = false;
+    TRY(const Reply reply, connection_->call(frame, number, end, stale));
+    if (const auto* refusal = std::get_if<Errc>(&reply.body)) {
+      return fail(*refusal, protocol::kVerdict);
+    }
+    const auto* acceptance = std::get_if<Acceptance>(&reply.body);
+    if (acceptance == nullptr) {
+      return fail(Errc::kInternal, kWhere);
+    }
+    SecretBytes acceptor(acceptance->acceptor.begin(), acceptance->acceptor.end());
+    connection_->forget();
+    return acceptor;
+  }
+
+ private:
+  Shared connection_;
+  Handle handle_;
+  std::chrono::seconds deadline_;
+  bool finished_ = false;
+};
+
+class Client final : public protocol::Authority {
+ public:
+  explicit Client(ClientSettings settings) : settings_(std::move(settings)) {}
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+  ~Client() override {
+    const Pool* last = pool_.load();
+    if (last != nullptr && last->is_ours()) {
+      delete last;
+    }
+  }
+
+  Result<Begun> begin(ByteView negotiate, const protocol::AcceptOptions& options,
+                      std::string_view service) const override {
+    const std::uint32_t number = next_number();
+    TRY(const Bytes frame, write_request({number, Begin{options, service, negotiate}}));
+    const auto end = Clock::now() + settings_.deadline;
+    Pool& pool = own_pool();
+    TRY(Turn turn, pool.take(end));
+    bool stale = false;
+    auto reply = turn.connection->call(frame, number, end, stale);
+    // The daemon was started anew since: the old connections are gone, and nothing was lost.
+    if (!reply && stale && !turn.fresh) {
+      turn.lock.unlock();
+      TRY(turn, pool.add());
+      reply = turn.connection->call(frame, number, end, stale);
+    }
+    if (!reply) {
+      return tl::unexpected<Error>(reply.error());
+    }
+    if (const auto* refusal = std::get_if<Errc>(&reply->body)) {
+      return fail(*refusal, protocol::kVerdict);
+    }
+    const auto* challenge = std::get_if<Challenge>(&reply->body);
+    if (challenge == nullptr) {
+      return fail(Errc::kInternal, kWhere);
+    }
+    Begun begun{{challenge->message.begin(), challenge->message.end()}, nullptr};
+    begun.exchange = std::make_unique<ClientExchange>(std::move(turn.connection), challenge->handle,
+                                                      settings_.deadline);
+    return begun;
+  }
+
+ private:
+  // A child that was forked leaves its parent's pool as it is: another thread may have held its
+  // lock, and the sockets are the parent's.
+  Pool& own_pool() const {
+    Pool* seen = pool_.load(std::memory_order_acquire);
+    while (seen == nullptr || !seen->is_ours()) {
+      auto made = std::make_unique<Pool>(settings_);
+      if (pool_.compare_exchange_strong(seen, made.get(), std::memory_order_acq_rel)) {
+        return *made.release();
+      }
+    }
+    return *seen;
+  }
+
+  ClientSettings settings_;
+  mutable std::atomic<Pool*> pool_{nullptr};
+};
+
+}  // namespace
+
+tl::expected<std::optional<std::string>, std::string> socket_of(
+    const std::vector<std::string>& stores) {
+  constexpr std::string_view kName = "authd";
+  for (const std::string& store : stores) {
+    const bool with_path = store.starts_with("authd:");
+    if (store != kName && !with_path) {
+      continue;
+    }
+    if (stores.size() != 1) {
+      return tl::unexpected<std::string>("store = " + store +
+                                         ": it stands alone; further stores are the daemon's own");
+    }
+    const std::string path = with_path ? store.substr(kName.size() + 1) : kDefaultSocket;
+    if (!path.starts_with('/')) {
+      return tl::unexpected<std::string>("store = " + store + ": '" + path +
+                                         "' is not an absolute path");
+    }
+    return path;
+  }
+  return std::nullopt;
+}
+
+std::shared_ptr<const protocol::Authority> make_client(ClientSettings settings) {
+  return std::make_shared<Client>(std::move(settings));
+}
+
+}  // namespace ntlm::authority

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+// What a worker and ntlm-authd say to each other: one frame a datagram of a SOCK_SEQPACKET socket,
+// little-endian.
+//
+//   frame    u32 magic, u16 version, u16 operation, u32 request, u32 size of the body; the body
+//   BEGIN    options, text service, block NEGOTIATE
+//            -> BEGIN: handle[16], block CHALLENGE
+//   FINISH   handle[16], options, flag bindings [u32 type, block, u32 type, block, block
+//            application], block AUTHENTICATE
+//            -> FINISH: block with the acceptor as Acceptor::save() writes it
+//   ABORT    handle[16]; no answer
+//   REFUSAL  the other answer to BEGIN and FINISH: u16 Errc, of one size whatever the reason
+//
+// Options are five flags in the order of AcceptOptions. Texts and blocks
+// as base/bytes.h writes them. A frame that breaks any of this ends its connection: neither side
+// looks for the next one.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <variant>
+
+#include "protocol/authority.h"
+
+namespace ntlm::authority {
+
+inline constexpr std::size_t kMaxRequest = 8192;  // bytes of a frame
+inline constexpr std::size_t kMaxReply = 70000;   // an acceptor with all its attributes
+
+using Handle = std::array<std::uint8_t, 16>;
+
+// Views are into the frame.
+struct Begin {
+  protocol::AcceptOptions options;
+  std::string_view service;
+  ByteView negotiate;
+};
+struct Finish {
+  Handle handle{};
+  protocol::AcceptOptions options;
+  std::optional<crypto::ChannelBindings> bindings;
+  ByteView authenticate;
+};
+struct Abort {
+  Handle handle{};
+};
+struct Request {
+  std::uint32_t number = 0;
+  std::variant<Begin, Finish, Abort> body;
+};
+
+// kDefectiveMessage; with too long a part: the frame is over kMaxRequest.
+Result<Bytes> write_request(const Request& request);
+Result<Request> read_request(ByteView frame);
+
+struct Challenge {
+  Handle handle{};
+  ByteView message;
+};
+struct Acceptance {
+  ByteView acceptor;
+};
+struct Reply {
+  std::uint32_t number = 0;
+  std::variant<Errc, Challenge, Acceptance> body;
+};
+// kInternal when it does not fit.
+Result<SecretBytes> write_reply(const Reply& reply);
+Result<Reply> read_reply(ByteView frame);
+
+}  // namespace ntlm::authority

@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "abi/status.h"
+#include "authority/client.h"
 #include "base/reason.h"
 #include "base/text.h"
 #include "crypto/primitives.h"
@@ -103,7 +104,8 @@ struct Snapshot {
       return false;
     }
     // winbindd may have come up since, and the domain's names must be those of CHALLENGE.
-    return (setup->acceptor->verifier->host_names() != nullptr) == verifier_had_names;
+    const protocol::Verifier* verifier = setup->acceptor->verifier.get();
+    return (verifier != nullptr && verifier->host_names() != nullptr) == verifier_had_names;
   }
   // A file that root refuses, since a service user owns it, may be right once the process is that
   // user.
@@ -154,18 +156,35 @@ void fill(Snapshot& snapshot) {
       !available && available.error().code != Errc::kFips) {
     return set_fault(snapshot, available.error().code, "");
   }
-  auto verifier = store::open_verifier(store::settings_from(*config, setup->user_file));
-  if (!verifier) {
-    return set_fault(snapshot, Errc::kConfiguration, path + ": [ntlm] store: " + verifier.error());
+  const auto stores = store::settings_from(*config, setup->user_file);
+  const auto socket = stores.user_file.empty() ? authority::socket_of(stores.stores)
+                                               : decltype(authority::socket_of({})){std::nullopt};
+  if (!socket) {
+    return set_fault(snapshot, Errc::kConfiguration, path + ": [ntlm] " + socket.error());
   }
-  snapshot.verifier_had_names = (*verifier)->host_names() != nullptr;
-  auto names = protocol::host_names(*config, (*verifier)->host_names(),
+  std::shared_ptr<const protocol::Verifier> verifier;
+  if (!*socket) {
+    auto opened = store::open_verifier(stores);
+    if (!opened) {
+      return set_fault(snapshot, Errc::kConfiguration, path + ": [ntlm] store: " + opened.error());
+    }
+    verifier = std::move(*opened);
+    snapshot.verifier_had_names = verifier->host_names() != nullptr;
+  }
+  auto names = protocol::host_names(*config, verifier != nullptr ? verifier->host_names() : nullptr,
                                     snapshot.environment.computer(), snapshot.environment.domain());
   if (std::string fault = protocol::names_fault(names); !fault.empty()) {
     return set_fault(snapshot, Errc::kConfiguration, path + ": [ntlm] " + fault);
   }
-  setup->acceptor = std::make_shared<const protocol::AcceptorSetup>(policy, std::move(names),
-                                                                    std::move(*verifier));
+  if (verifier != nullptr) {
+    setup->acceptor = std::make_shared<const protocol::AcceptorSetup>(policy, std::move(names),
+                                                                      std::move(verifier));
+  } else {
+    setup->acceptor = std::make_shared<const protocol::AcceptorSetup>(
+        policy, std::move(names),
+        authority::make_client({**socket, config->number("ntlm", "authd_uid"), stores.deadline,
+                                store::record_store_fault}));
+  }
   setup->config = std::move(*config);
   snapshot.setup = std::move(setup);
 }
@@ -341,7 +360,8 @@ bool own_domain(std::string_view domain) {
     // Where a verifier speaks for a domain, nb_domain is not this host.
     const bool member =
         snapshot.verifier_had_names ||
-        (snapshot.setup != nullptr && snapshot.setup->acceptor->verifier->serves_domain());
+        (snapshot.setup != nullptr && snapshot.setup->acceptor->verifier != nullptr &&
+         snapshot.setup->acceptor->verifier->serves_domain());
     return equal_ignoring_case(domain, names.nb_computer) ||
            equal_ignoring_case(domain, names.dns_computer) ||
            (!member && equal_ignoring_case(domain, names.nb_domain));

@@ -90,13 +90,18 @@ constexpr Row kTable[] = {
     {Errc::kNoAuthority, GSS_S_FAILURE, GSS_NTLM_MINOR_NO_AUTHORITY,
      "No domain controller answers. `wbinfo --ping-dc` shows whether winbind reaches one."},
     {Errc::kAuthorityDown, GSS_S_FAILURE, GSS_NTLM_MINOR_AUTHORITY_DOWN,
-     "winbindd does not run or does not answer in time. Start it, or take its line out of [ntlm] "
+     "winbindd or ntlm-authd does not run or does not answer in time. Start it, or take its line "
+     "out of [ntlm] "
      "store."},
     {Errc::kAuthorityAccess, GSS_S_FAILURE, GSS_NTLM_MINOR_AUTHORITY_ACCESS,
-     "This process may not ask winbindd for logons. Add its user to the group winbindd_priv."},
+     "This process may not ask winbindd or ntlm-authd for logons. Add its user to the group "
+     "winbindd_priv, or to that of ntlm-authd's socket."},
     {Errc::kAuthorityTrust, GSS_S_FAILURE, GSS_NTLM_MINOR_AUTHORITY_TRUST,
      "The trust between this host and its domain, or between two domains, is broken. `wbinfo "
      "--check-secret` tells more."},
+    {Errc::kTooManyLogons, GSS_S_FAILURE, GSS_NTLM_MINOR_TOO_MANY_LOGONS,
+     "ntlm-authd takes no more logons from this user for now; see [authd] rate and burst of its "
+     "configuration."},
     {Errc::kBadMic, GSS_S_BAD_SIG, GSS_NTLM_MINOR_BAD_MIC,
      "The messages of the logon were altered on their way: the integrity code does not match."},
     {Errc::kBadSignature, GSS_S_BAD_SIG, GSS_NTLM_MINOR_BAD_SIGNATURE,

@@ -67,6 +67,8 @@ const char* audit_reason(Errc code) {
       return "authority-access";
     case Errc::kAuthorityTrust:
       return "authority-trust";
+    case Errc::kTooManyLogons:
+      return "too-many-logons";
     case Errc::kBadMic:
       return "bad-mic";
     case Errc::kBadSignature:

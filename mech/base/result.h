@@ -49,6 +49,7 @@ enum class Errc : std::uint16_t {
   kAuthorityDown = 0x31,    // winbindd is not there, or too slow
   kAuthorityAccess = 0x32,  // it is there, but this process may not ask it
   kAuthorityTrust = 0x33,
+  kTooManyLogons = 0x34,  // ntlm-authd takes no more of this process' user for now
   // protection
   kBadMic = 0x40,
   kBadSignature = 0x41,

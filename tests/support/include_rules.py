@@ -15,9 +15,10 @@ ALLOWED = {
     "mech/protocol": ["protocol/", "wire/", "crypto/", "base/"],
     "mech/store": ["store/", "protocol/logon.h", "protocol/name.h", "protocol/policy.h", "crypto/", "base/",
                    "gssapi_ntlm.h"],  # the attributes' names
-    "mech/abi": ["abi/", "protocol/", "store/", "wire/", "crypto/", "base/", "gssapi_ntlm.h"],
+    "mech/authority": ["authority/", "protocol/", "wire/", "crypto/", "base/"],
+    "mech/abi": ["abi/", "protocol/", "authority/", "store/", "wire/", "crypto/", "base/", "gssapi_ntlm.h"],
     "mech/ntlmctl": ["ntlmctl/", "store/", "protocol/", "wire/", "crypto/", "base/", "gssapi_ntlm.h"],
-    "mech/authd": ["authd/", "store/", "protocol/", "wire/", "crypto/", "base/", "gssapi_ntlm.h"],
+    "mech/authd": ["authd/", "authority/", "store/", "protocol/", "wire/", "crypto/", "base/", "gssapi_ntlm.h"],
     "mech/bridge": ["bridge/", "base/", "gssapi_ntlm.h"],
     "sspi_compat": ["sspi_compat/", "sspi/", "gssapi_ntlm.h"],
     # Installed as they lie, and found by -I of their own folder: neighbours have bare names.

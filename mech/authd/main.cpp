@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: MIT
+// ntlm-authd: the accounts of a host in a process of their own. This file makes the two processes;
+// what they do is in server.cpp (the front) and verify.cpp (the store).
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <syslog.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <exception>
+#include <system_error>
+#include <thread>
+
+#include "authd/peers.h"
+#include "authd/sandbox.h"
+#include "authd/server.h"
+#include "authd/verify.h"
+#include "crypto/ntlm.h"
+#include "crypto/primitives.h"
+#include "protocol/host.h"
+#include "store/open.h"
+
+namespace {
+
+using namespace ntlm;
+using namespace ntlm::authd;
+using Sentence = tl::unexpected<std::string>;
+
+constexpr int kFailure = 1;
+constexpr int kUsage = 2;
+constexpr int kConfiguration = 6;  // EXIT_NOTCONFIGURED of systemd.exec(5)
+constexpr int kBacklog = 1024;
+
+int complain(int status, const std::string& what) {
+  std::fprintf(stderr, "ntlm-authd: %s\n", what.c_str());
+  return status;
+}
+
+std::string error_text(const std::string& what) {
+  return what + ": " + std::error_code(errno, std::generic_category()).message();
+}
+
+struct Daemon {
+  ServerSettings settings;
+  protocol::Policy policy;
+  std::vector<Section> sections;
+  store::StoreSettings stores;
+  std::size_t threads = 1;
+
+  bool asks_winbind() const {
+    return std::ranges::any_of(stores.stores, [](const std::string& store) {
+      return store == "winbind" || store.starts_with("winbind:");
+    });
+  }
+};
+
+tl::expected<Daemon, std::string> configure(const std::string& path) {
+  auto config = Config::load(path);
+  if (!config) {
+    return Sentence(config.error());
+  }
+  Daemon daemon;
+  daemon.policy = protocol::Policy::from(*config);
+  if (crypto::kernel_in_fips_mode() && !daemon.policy.ntlm_in_fips) {
+    return Sentence("this host is in FIPS mode; see [policy] ntlm_in_fips");
+  }
+  if (const auto available = crypto::available();
+      !available && available.error().code != Errc::kFips) {
+    return Sentence("OpenSSL offers no MD4, MD5, RC4 or DES here");
+  }
+  daemon.stores = store::settings_from(*config, "");
+  for (const std::string& one : daemon.stores.stores) {
+    if (one == "authd" || one.starts_with("authd:")) {
+      return Sentence(path + ": [ntlm] store = " + one + ": the daemon cannot ask itself");
+    }
+  }
+  const auto names = protocol::host_names(*config, nullptr, "", "");
+  if (const std::string fault = protocol::names_fault(names); !fault.empty()) {
+    return Sentence(path + ": [ntlm] " + fault);
+  }
+  auto sections = sections_from(*config, daemon.policy);
+  if (!sections) {
+    return Sentence(path + ": " + sections.error());
+  }
+  daemon.sections = std::move(*sections);
+  daemon.threads = config->number("authd", "threads");
+  daemon.settings.audit = AuditSettings::from(*config);
+  if (config->text("ntlm", "display_form") == "user@domain") {
+    daemon.settings.display_form = protocol::DisplayForm::kUserAtDomain;
+  }
+  daemon.settings.config = std::move(*config);
+  return daemon;
+}
+
+// systemd's socket, or one of our own at `path`.
+tl::expected<FileDescriptor, std::string> listen_at(const std::string& path, bool own) {
+  const int handed = own ? 0 : ::sd_listen_fds(1);
+  if (handed > 1) {
+    return Sentence("systemd handed over more than one socket");
+  }
+  if (handed == 1) {
+    const int fd = SD_LISTEN_FDS_START;
+    if (::sd_is_socket_unix(fd, SOCK_SEQPACKET, 1, nullptr, 0) <= 0) {
+      return Sentence("systemd's socket is not a listening SOCK_SEQPACKET one of AF_UNIX");
+    }
+    (void)::fcntl(fd, F_SETFL, O_NONBLOCK);
+    return FileDescriptor(fd);
+  }
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) {
+    return Sentence(path + ": too long for the name of a socket");
+  }
+  path.copy(address.sun_path, path.size());
+  if (const auto directory = open_trusted_directory(path); !directory) {
+    return Sentence(directory.error());
+  }
+  FileDescriptor socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  // What another daemon left behind; one that still listens answers.
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
+    return Sentence(path + ": another daemon listens there");
+  }
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode)) {
+    (void)::unlink(path.c_str());
+  }
+  const mode_t mask = ::umask(0117);
+  const int bound =
+      ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  const int error = errno;
+  (void)::umask(mask);
+  errno = error;
+  if (bound != 0 || ::listen(socket.get(), kBacklog) != 0) {
+    return Sentence(error_text(path));
+  }
+  return socket;
+}
+
+// Both ends of the socket pairs between the threads of the two processes.
+struct Pairs {
+  std::vector<FileDescriptor> front, store;
+};
+
+tl::expected<Pairs, std::string> make_pairs(std::size_t count) {
+  Pairs pairs;
+  for (std::size_t i = 0; i < count; ++i) {
+    int ends[2];
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
+      return Sentence(error_text("socketpair"));
+    }
+    pairs.front.emplace_back(ends[0]);
+    pairs.store.emplace_back(ends[1]);
+  }
+  return pairs;
+}
+
+// OpenSSL makes some of what it needs at the first use, when nothing may be opened any more.
+void warm_up() {
+  const std::array<std::uint8_t, 16> zeros{};
+  (void)crypto::md4(zeros);
+  (void)crypto::hmac_md5(zeros, {zeros});
+  std::array<std::uint8_t, 16> out{};
+  crypto::random_bytes(out);
+}
+
+int run_store(const Daemon& daemon, std::vector<FileDescriptor> sockets) {
+  (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  ::openlog("ntlm-authd", LOG_NDELAY | LOG_PID, LOG_AUTHPRIV);
+  const auto verifier = store::open_verifier(daemon.stores);
+  if (!verifier) {
+    return complain(kConfiguration, daemon.settings.config.path() + ": [ntlm] " + verifier.error());
+  }
+  const protocol::HostNames* wish = (*verifier)->host_names();
+  const auto names = protocol::host_names(daemon.settings.config, wish, "", "");
+  warm_up();
+  if (const std::string_view why = store::lockout_fault();
+      !why.empty() && daemon.policy.lockout_threshold != 0) {
+    std::fprintf(stderr, "ntlm-authd: failed logons are counted until the next start only: %.*s\n",
+                 static_cast<int>(why.size()), why.data());
+  }
+  if (const auto entered = enter_sandbox(Role::kStore, {.winbind = daemon.asks_winbind()});
+      !entered) {
+    return complain(kFailure, entered.error());
+  }
+  std::vector<std::jthread> threads;
+  for (const FileDescriptor& socket : sockets) {
+    threads.emplace_back([&verifier, &daemon, &names, fd = socket.get()] {
+      serve_store(fd, **verifier, daemon.policy, names);
+    });
+  }
+  threads.clear();  // until the front is gone
+  return 0;
+}
+
+int run_front(const Daemon& daemon, std::vector<FileDescriptor> sockets, FileDescriptor listener) {
+  ::signal(SIGPIPE, SIG_IGN);
+  warm_up();
+  Peers peers(daemon.sections, daemon.settings.config.number("authd", "failures_per_second"));
+  if (const auto entered =
+          enter_sandbox(Role::kFront, {.audit_file = !daemon.settings.audit.json.path.empty()});
+      !entered) {
+    return complain(kFailure, entered.error());
+  }
+  // The first question ends the process when the store could not be opened.
+  std::vector<std::unique_ptr<Loop>> loops;
+  for (FileDescriptor& socket : sockets) {
+    loops.push_back(
+        std::make_unique<Loop>(daemon.settings, peers, listener.get(), std::move(socket)));
+  }
+  (void)::sd_notify(1, "READY=1");
+  std::vector<std::jthread> threads;
+  for (std::size_t i = 1; i < loops.size(); ++i) {
+    threads.emplace_back([&loop = *loops[i]] { loop.run(); });
+  }
+  loops[0]->run();
+}
+
+int run(const std::string& config_path, const std::string& socket_path, bool only_check) {
+  auto daemon = configure(config_path);
+  if (!daemon) {
+    return complain(kConfiguration, daemon.error());
+  }
+  if (only_check) {
+    const auto verifier = store::open_verifier(daemon->stores);
+    if (!verifier) {
+      return complain(kConfiguration, config_path + ": [ntlm] " + verifier.error());
+    }
+    std::printf("%s: sound\n", config_path.c_str());
+    return 0;
+  }
+  const bool own = !socket_path.empty();
+  auto listener = listen_at(
+      own ? socket_path : std::string(daemon->settings.config.text("authd", "socket")), own);
+  if (!listener) {
+    return complain(kFailure, listener.error());
+  }
+  auto pairs = make_pairs(daemon->threads);
+  if (!pairs) {
+    return complain(kFailure, pairs.error());
+  }
+  const pid_t child = ::fork();
+  if (child < 0) {
+    return complain(kFailure, error_text("fork"));
+  }
+  if (child == 0) {
+    *listener = FileDescriptor();
+    pairs->front.clear();
+    ::_exit(run_store(*daemon, std::move(pairs->store)));
+  }
+  pairs->store.clear();
+  return run_front(*daemon, std::move(pairs->front), std::move(*listener));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App tool("Keeps the accounts of this host and answers for the NTLM mechanism", "ntlm-authd");
+  tool.set_version_flag("--version", "ntlm-authd " NTLM_VERSION);
+  std::string config = "/etc/gss/ntlm-authd.conf";
+  std::string socket;
+  bool check = false;
+  tool.add_option("--config", config, "configuration (default: /etc/gss/ntlm-authd.conf)");
+  tool.add_option("--socket", socket,
+                  "listen here rather than at systemd's socket or [authd] socket");
+  tool.add_flag("--check", check, "say whether the configuration is sound, and end");
+  try {
+    tool.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return tool.exit(error) == 0 ? 0 : kUsage;
+  }
+  try {
+    return run(config, socket, check);
+  } catch (const std::exception& error) {
+    return complain(kFailure, error.what());
+  }
+}

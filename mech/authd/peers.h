@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+// Who may ask the daemon, for what and how often: the `peer` lines of section
+// [authd], and what each uid uses at the moment. A line tightens the policy and
+// never loosens it.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/config.h"
+#include "protocol/policy.h"
+
+namespace ntlm::authd {
+
+using Time = std::chrono::steady_clock::time_point;
+
+// A rate with room for a burst; not thread-safe.
+class Bucket {
+ public:
+  Bucket(std::uint32_t rate, std::uint32_t burst, Time now);
+  // False when there is nothing left. A rate of 0 has no end.
+  bool take(Time now);
+
+ private:
+  double rate_, burst_, left_;
+  Time seen_;
+};
+
+// One `peer` line; without any, one for everybody.
+struct Section {
+  std::optional<uid_t> uid;           // none: all that have no line of their own
+  std::uint32_t rate = 0, burst = 0;  // BEGINs a second; 0: no limit
+  protocol::Policy policy;
+};
+
+// "USER|UID|* [rate=N] [burst=N] [targets=SPN,…]
+// [require=sign,seal,mic,bindings,target]". The sentence says what cannot be
+// understood, or would loosen.
+tl::expected<std::vector<Section>, std::string> sections_from(const Config &config,
+                                                              const protocol::Policy &policy);
+
+// The peer of a connection. Thread-safe.
+class Peers {
+ public:
+  explicit Peers(std::vector<Section> sections, std::uint32_t failures_per_second);
+
+  const std::vector<Section> &sections() const { return sections_; }
+  // Of a uid's line; none: it may not ask.
+  std::optional<std::size_t> section_of(uid_t uid) const;
+
+  // A connection or an exchange more; false when this uid has its share. Each
+  // true is given back.
+  bool connect(uid_t uid, std::size_t section);
+  void disconnect(uid_t uid);
+  bool open_exchange(uid_t uid);
+  void close_exchange(uid_t uid);
+  // Whether this uid may begin now.
+  bool may_begin(uid_t uid);
+  // A proof failed; true when there are so many that the answer has to wait.
+  bool failed();
+
+ private:
+  struct Use {
+    Bucket bucket;
+    std::size_t connections = 0, exchanges = 0;
+  };
+  std::vector<Section> sections_;
+  std::mutex mutex_;
+  std::map<uid_t, Use> uses_;
+  Bucket failures_;
+};
+
+}  // namespace ntlm::authd

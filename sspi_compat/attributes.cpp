@@ -11,6 +11,8 @@
 #include "sspi_compat/impersonation.h"
 #include "sspi_compat/inquiry.h"
 #include "sspi_compat/package_info.h"
+#include "sspi_compat/status.h"
+#include "sspi_compat/time_stamp.h"
 
 namespace sspi {
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "sspi_compat/identity.h"
-#include "sspi_compat/mapping.h"
+#include "sspi_compat/status.h"
 
 namespace sspi {
 namespace {

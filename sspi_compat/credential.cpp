@@ -10,6 +10,8 @@
 
 #include "gssapi_ntlm.h"
 #include "sspi_compat/settings.h"
+#include "sspi_compat/status.h"
+#include "sspi_compat/time_stamp.h"
 
 namespace sspi {
 namespace {

@@ -10,8 +10,8 @@
 #include <mutex>
 #include <string>
 
+#include "sspi_compat/gss_objects.h"
 #include "sspi_compat/identity.h"
-#include "sspi_compat/mapping.h"
 #include "sspi_compat/mechanism.h"
 #include "sspi_compat/registry.h"
 

@@ -6,8 +6,8 @@
 #include <array>
 #include <cstring>
 
-#include "sspi_compat/mapping.h"
 #include "sspi_compat/random.h"
+#include "sspi_compat/status.h"
 
 namespace sspi {
 namespace {

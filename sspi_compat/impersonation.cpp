@@ -14,6 +14,7 @@
 #include "gssapi_ntlm.h"
 #include "sspi_compat/inquiry.h"
 #include "sspi_compat/settings.h"
+#include "sspi_compat/status.h"
 
 namespace sspi {
 namespace {

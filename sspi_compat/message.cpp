@@ -18,7 +18,9 @@
 #include <span>
 #include <vector>
 
+#include "sspi_compat/buffers.h"
 #include "sspi_compat/inquiry.h"
+#include "sspi_compat/status.h"
 
 namespace sspi {
 namespace {

@@ -9,7 +9,7 @@
 #include <sstream>
 #include <vector>
 
-#include "sspi_compat/mapping.h"
+#include "sspi_compat/flags.h"
 
 namespace sspi {
 namespace {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What packages there are, and the two tables of functions.
-#include "sspi_compat/mapping.h"
 #include "sspi_compat/package_info.h"
+#include "sspi_compat/status.h"
 #include "sspi_compat/text.h"
 
 namespace sspi {

@@ -9,8 +9,10 @@
 #include <cstring>
 #include <ctime>
 
+#include "sspi_compat/flags.h"
 #include "sspi_compat/impersonation.h"
 #include "sspi_compat/inquiry.h"
+#include "sspi_compat/status.h"
 
 namespace sspi {
 namespace {

@@ -5,8 +5,9 @@
 #include <cstdlib>
 #include <vector>
 
+#include "sspi_compat/buffers.h"
 #include "sspi_compat/identity.h"
-#include "sspi_compat/mapping.h"
+#include "sspi_compat/status.h"
 
 namespace {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Single rooms of sspi_compat: the tables of mapping, text, what is handed out.
+// Single rooms of sspi_compat: the tables of statuses and flags, text, what is handed out.
 #include <gssapi/gssapi_ext.h>
 #include <gtest/gtest.h>
 
@@ -7,10 +7,13 @@
 #include <thread>
 
 #include "gssapi_ntlm.h"
-#include "sspi_compat/mapping.h"
+#include "sspi_compat/buffers.h"
+#include "sspi_compat/flags.h"
 #include "sspi_compat/mechanism.h"
 #include "sspi_compat/memory.h"
+#include "sspi_compat/status.h"
 #include "sspi_compat/text.h"
+#include "sspi_compat/time_stamp.h"
 
 namespace sspi {
 namespace {

@@ -1,20 +1,13 @@
 // SPDX-License-Identifier: MIT
-#include "sspi_compat/mapping.h"
+#include "sspi_compat/status.h"
 
-#include <time.h>
-
-#include <array>
 #include <cerrno>
-#include <cstring>
 
 #include "gssapi_ntlm.h"
 #include "sspi_compat/mechanism.h"
-#include "sspi_compat/text.h"
 
 namespace sspi {
 namespace {
-
-// ---- statuses ----
 
 struct MinorRow {
   OM_uint32 minor;
@@ -190,150 +183,6 @@ SECURITY_STATUS status_of_major(Call call, OM_uint32 major) {
   return (major & kOrder) != 0 && !GSS_ERROR(major) ? SEC_E_OUT_OF_SEQUENCE : SEC_E_INTERNAL_ERROR;
 }
 
-// ---- the thread's last failure ----
-
-struct LastFailure {
-  bool fresh = false;       // set by this call, not by an earlier one
-  bool remembered = false;  // counted in threads_that_remember
-  std::uint32_t nt = 0;
-  DWORD win32 = 0;
-  OM_uint32 major = 0;
-  OM_uint32 minor = 0;
-  gss_const_OID mechanism = GSS_C_NO_OID;
-  char text[256] = "";
-
-  // Everything but that it is remembered.
-  void clear() {
-    fresh = false;
-    nt = 0;
-    win32 = ERROR_SUCCESS;
-    major = 0;
-    minor = 0;
-    text[0] = '\0';
-  }
-  void remember(bool yes) {
-    if (remembered != yes) {
-      remembered = yes;
-      threads_that_remember.fetch_add(yes ? 1 : -1, std::memory_order_relaxed);
-    }
-  }
-};
-thread_local LastFailure last;
-
-void remember_text(std::string_view text) {
-  last.text[text.copy(last.text, sizeof last.text - 1)] = '\0';
-}
-
-// The mechanism's own sentence, or the major status's when it has none.
-std::string describe(OM_uint32 major, OM_uint32 minor, gss_const_OID mechanism) {
-  for (const int type : {GSS_C_MECH_CODE, GSS_C_GSS_CODE}) {
-    const OM_uint32 value = type == GSS_C_MECH_CODE ? minor : major;
-    OM_uint32 ignored = 0;
-    OM_uint32 more = 0;
-    Buffer text;
-    if (value != 0 && gss_display_status(&ignored, value, type, const_cast<gss_OID>(mechanism),
-                                         &more, text.out()) == GSS_S_COMPLETE) {
-      return std::string(text.view());
-    }
-  }
-  return {};
-}
-
-// ---- flags ----
-
-enum class Rule : std::uint8_t {
-  kAgreed,         // set when GSS granted it
-  kAgreedIfAsked,  // set when GSS granted it and the caller asked for it, or for what implies it
-  kEcho,           // set when the caller asked for it
-  kAlways,
-};
-struct FlagRow {
-  ULONG required;     // _REQ_
-  ULONG returned;     // _RET_
-  OM_uint32 asked;    // GSS flags to ask for
-  OM_uint32 granted;  // GSS flag that grants it
-  Rule rule;
-};
-
-constexpr FlagRow kIsc[] = {
-    {ISC_REQ_DELEGATE, ISC_RET_DELEGATE, GSS_C_DELEG_FLAG, GSS_C_DELEG_FLAG, Rule::kAgreedIfAsked},
-    {ISC_REQ_MUTUAL_AUTH, ISC_RET_MUTUAL_AUTH, GSS_C_MUTUAL_FLAG, GSS_C_MUTUAL_FLAG,
-     Rule::kAgreedIfAsked},
-    {ISC_REQ_REPLAY_DETECT, ISC_RET_REPLAY_DETECT, GSS_C_REPLAY_FLAG | GSS_C_INTEG_FLAG,
-     GSS_C_REPLAY_FLAG, Rule::kAgreedIfAsked},
-    {ISC_REQ_SEQUENCE_DETECT, ISC_RET_SEQUENCE_DETECT, GSS_C_SEQUENCE_FLAG | GSS_C_INTEG_FLAG,
-     GSS_C_SEQUENCE_FLAG, Rule::kAgreedIfAsked},
-    {ISC_REQ_CONFIDENTIALITY, ISC_RET_CONFIDENTIALITY, GSS_C_CONF_FLAG | GSS_C_INTEG_FLAG,
-     GSS_C_CONF_FLAG, Rule::kAgreedIfAsked},
-    {ISC_REQ_INTEGRITY, ISC_RET_INTEGRITY, GSS_C_INTEG_FLAG, GSS_C_INTEG_FLAG,
-     Rule::kAgreedIfAsked},
-    {ISC_REQ_IDENTIFY, ISC_RET_IDENTIFY, GSS_C_IDENTIFY_FLAG, GSS_C_IDENTIFY_FLAG,
-     Rule::kAgreedIfAsked},
-    {ISC_REQ_NULL_SESSION, ISC_RET_NULL_SESSION, GSS_C_ANON_FLAG, GSS_C_ANON_FLAG,
-     Rule::kAgreedIfAsked},
-    {ISC_REQ_EXTENDED_ERROR, ISC_RET_EXTENDED_ERROR, GSS_C_EXTENDED_ERROR_FLAG,
-     GSS_C_EXTENDED_ERROR_FLAG, Rule::kAgreedIfAsked},
-    {ISC_REQ_USE_DCE_STYLE, ISC_RET_USED_DCE_STYLE, GSS_C_DCE_STYLE, 0, Rule::kEcho},
-    {ISC_REQ_USE_SESSION_KEY, ISC_RET_USE_SESSION_KEY, 0, 0, Rule::kEcho},
-    {ISC_REQ_CONNECTION, ISC_RET_CONNECTION, 0, 0, Rule::kAlways},
-};
-
-constexpr FlagRow kAsc[] = {
-    {ASC_REQ_DELEGATE, ASC_RET_DELEGATE, 0, GSS_C_DELEG_FLAG, Rule::kAgreed},
-    {ASC_REQ_MUTUAL_AUTH, ASC_RET_MUTUAL_AUTH, 0, GSS_C_MUTUAL_FLAG, Rule::kAgreed},
-    {ASC_REQ_REPLAY_DETECT, ASC_RET_REPLAY_DETECT, 0, GSS_C_REPLAY_FLAG, Rule::kAgreed},
-    {ASC_REQ_SEQUENCE_DETECT, ASC_RET_SEQUENCE_DETECT, 0, GSS_C_SEQUENCE_FLAG, Rule::kAgreed},
-    {ASC_REQ_CONFIDENTIALITY, ASC_RET_CONFIDENTIALITY, 0, GSS_C_CONF_FLAG, Rule::kAgreed},
-    {ASC_REQ_INTEGRITY, ASC_RET_INTEGRITY, 0, GSS_C_INTEG_FLAG, Rule::kAgreed},
-    {ASC_REQ_IDENTIFY, ASC_RET_IDENTIFY, 0, GSS_C_IDENTIFY_FLAG, Rule::kAgreed},
-    {ASC_REQ_ALLOW_NULL_SESSION, ASC_RET_NULL_SESSION, 0, GSS_C_ANON_FLAG, Rule::kAgreed},
-    {ASC_REQ_EXTENDED_ERROR, ASC_RET_EXTENDED_ERROR, 0, GSS_C_EXTENDED_ERROR_FLAG, Rule::kAgreed},
-    {ASC_REQ_USE_DCE_STYLE, ASC_RET_USED_DCE_STYLE, 0, 0, Rule::kEcho},
-    {ASC_REQ_USE_SESSION_KEY, ASC_RET_USE_SESSION_KEY, 0, 0, Rule::kEcho},
-    {ASC_REQ_CONNECTION, ASC_RET_CONNECTION, 0, 0, Rule::kEcho},
-    {ASC_REQ_NO_TOKEN, ASC_RET_NO_TOKEN, 0, 0, Rule::kEcho},
-};
-
-struct NamedFlag {
-  std::string_view name;
-  ULONG flag;
-};
-constexpr NamedFlag kRequirable[] = {
-    {"ASC_REQ_DELEGATE", ASC_REQ_DELEGATE},
-    {"ASC_REQ_MUTUAL_AUTH", ASC_REQ_MUTUAL_AUTH},
-    {"ASC_REQ_REPLAY_DETECT", ASC_REQ_REPLAY_DETECT},
-    {"ASC_REQ_SEQUENCE_DETECT", ASC_REQ_SEQUENCE_DETECT},
-    {"ASC_REQ_CONFIDENTIALITY", ASC_REQ_CONFIDENTIALITY},
-    {"ASC_REQ_INTEGRITY", ASC_REQ_INTEGRITY},
-    {"ASC_REQ_IDENTIFY", ASC_REQ_IDENTIFY},
-};
-
-template <std::size_t N>
-ULONG returned(const FlagRow (&table)[N], ULONG requested, OM_uint32 granted) {
-  OM_uint32 asked = 0;
-  for (const FlagRow& row : table) {
-    asked |= (requested & row.required) != 0 ? row.asked : 0;
-  }
-  ULONG result = 0;
-  for (const FlagRow& row : table) {
-    const bool agreed = (granted & row.granted) != 0;
-    const bool set = row.rule == Rule::kAlways || (row.rule == Rule::kAgreed && agreed) ||
-                     (row.rule == Rule::kAgreedIfAsked && agreed && (asked & row.granted) != 0) ||
-                     (row.rule == Rule::kEcho && (requested & row.required) != 0);
-    result |= set ? row.returned : 0;
-  }
-  return result;
-}
-
-// ---- times ----
-
-constexpr std::int64_t kTicksPerSecond = 10'000'000;
-constexpr std::int64_t kSecondsFrom1601To1970 = 11'644'473'600;
-
-TimeStamp from_ticks(std::int64_t ticks) {
-  return {static_cast<ULONG>(static_cast<std::uint64_t>(ticks)), static_cast<LONG>(ticks >> 32)};
-}
-
 }  // namespace
 
 SECURITY_STATUS status_of(Call call, OM_uint32 major, OM_uint32 minor, gss_const_OID mechanism) {
@@ -349,14 +198,12 @@ SECURITY_STATUS status_of(Call call, OM_uint32 major, OM_uint32 minor, gss_const
   } else if (minor == GSS_NTLM_MINOR_CRYPTO && call == Call::kUnseal) {
     status = SEC_E_DECRYPT_FAILURE;
   }
-  last.remember(true);
-  last.fresh = true;
-  last.nt = row != nullptr ? row->nt : row_of(status).nt;
-  last.win32 = row != nullptr ? row->win32 : row_of(status).win32;
+  const StatusRow& other = row_of(status);
+  LastFailure& last = last_failure();
+  last.set(row != nullptr ? row->nt : other.nt, row != nullptr ? row->win32 : other.win32);
   last.major = major;
   last.minor = minor;
   last.mechanism = mechanism;
-  last.text[0] = '\0';
   return status;
 }
 
@@ -368,12 +215,9 @@ OM_uint32 major_of(SECURITY_STATUS status) {
 }
 
 SECURITY_STATUS failure(SECURITY_STATUS status, const char* text) {
-  last.clear();
-  last.remember(true);
-  last.fresh = true;
-  last.nt = row_of(status).nt;
-  last.win32 = row_of(status).win32;
-  remember_text(text);
+  LastFailure& last = last_failure();
+  last.set(row_of(status).nt, row_of(status).win32);
+  last.set_text(text);
   return status;
 }
 
@@ -381,160 +225,17 @@ SECURITY_STATUS failure_with_text(SECURITY_STATUS status, const std::string& tex
   return failure(status, text.c_str());
 }
 
-constinit std::atomic<int> threads_that_remember{0};
-
 SECURITY_STATUS set_last(SECURITY_STATUS status) noexcept {
-  LastFailure& mine = last;
+  LastFailure& last = last_failure();
   if (status >= 0) {
-    mine.clear();
-    mine.remember(false);
+    last.forget();
     return status;
   }
-  if (!mine.fresh) {
+  if (!last.fresh) {
     failure(status, "");
   }
-  mine.fresh = false;
+  last.fresh = false;
   return status;
 }
 
-OM_uint32 gss_flags_of_isc(ULONG requested) {
-  OM_uint32 flags = 0;
-  for (const FlagRow& row : kIsc) {
-    flags |= (requested & row.required) != 0 ? row.asked : 0;
-  }
-  return flags;
-}
-
-ULONG isc_returned(ULONG requested, OM_uint32 granted) {
-  return returned(kIsc, requested, granted);
-}
-ULONG asc_returned(ULONG requested, OM_uint32 granted) {
-  return returned(kAsc, requested, granted);
-}
-
-bool asc_granted(ULONG needed, OM_uint32 granted) {
-  for (const FlagRow& row : kAsc) {
-    if ((needed & row.required) != 0 && (granted & row.granted) == 0) {
-      return false;
-    }
-  }
-  return true;
-}
-
-ULONG asc_flag_named(std::string_view name) {
-  for (const NamedFlag& row : kRequirable) {
-    if (row.name == name) {
-      return row.flag;
-    }
-  }
-  return 0;
-}
-
-SecBuffer* find_buffer(const SecBufferDesc* buffers, ULONG type) {
-  if (buffers == nullptr || buffers->pBuffers == nullptr) {
-    return nullptr;
-  }
-  for (ULONG i = 0; i < buffers->cBuffers; ++i) {
-    if (buffer_type(buffers->pBuffers[i]) == type) {
-      return &buffers->pBuffers[i];
-    }
-  }
-  return nullptr;
-}
-
-SECURITY_STATUS read_bindings(const SecBufferDesc* buffers, Bindings& bindings) {
-  const SecBuffer* buffer = find_buffer(buffers, SECBUFFER_CHANNEL_BINDINGS);
-  if (buffer == nullptr || (buffer->cbBuffer == 0 && buffer->pvBuffer == nullptr)) {
-    return SEC_E_OK;
-  }
-  SEC_CHANNEL_BINDINGS header;
-  if (buffer->pvBuffer == nullptr || buffer->cbBuffer < sizeof header) {
-    return failure(SEC_E_INVALID_TOKEN, "SECBUFFER_CHANNEL_BINDINGS is shorter than its header");
-  }
-  std::memcpy(&header, buffer->pvBuffer, sizeof header);  // it may be unaligned
-  bool sound = true;
-  const auto field = [&](ULONG offset, ULONG length) -> gss_buffer_desc {
-    if (length == 0) {
-      return GSS_C_EMPTY_BUFFER;
-    }
-    if (length > buffer->cbBuffer || offset > buffer->cbBuffer - length) {
-      sound = false;
-      return GSS_C_EMPTY_BUFFER;
-    }
-    return {length, static_cast<char*>(buffer->pvBuffer) + offset};
-  };
-  bindings.value.initiator_addrtype = header.dwInitiatorAddrType;
-  bindings.value.initiator_address = field(header.dwInitiatorOffset, header.cbInitiatorLength);
-  bindings.value.acceptor_addrtype = header.dwAcceptorAddrType;
-  bindings.value.acceptor_address = field(header.dwAcceptorOffset, header.cbAcceptorLength);
-  bindings.value.application_data =
-      field(header.dwApplicationDataOffset, header.cbApplicationDataLength);
-  if (!sound) {
-    return failure(SEC_E_INVALID_TOKEN, "SECBUFFER_CHANNEL_BINDINGS points outside itself");
-  }
-  bindings.present = true;
-  return SEC_E_OK;
-}
-
-TimeStamp never() { return {0xFFFFFFFF, 0x7FFFFFFF}; }
-
-TimeStamp time_at(std::int64_t seconds_since_1970) {
-  const time_t utc = seconds_since_1970;
-  tm local{};
-  if (localtime_r(&utc, &local) == nullptr) {
-    return never();
-  }
-  return from_ticks((seconds_since_1970 + local.tm_gmtoff + kSecondsFrom1601To1970) *
-                    kTicksPerSecond);
-}
-
-TimeStamp time_in(OM_uint32 seconds_from_now) {
-  return seconds_from_now == GSS_C_INDEFINITE
-             ? never()
-             : time_at(std::int64_t{time(nullptr)} + seconds_from_now);
-}
-
-void ReleaseName::operator()(gss_name_t name) const noexcept {
-  OM_uint32 minor = 0;
-  gss_release_name(&minor, &name);
-}
-
-Buffer::~Buffer() {
-  OM_uint32 minor = 0;
-  gss_release_buffer(&minor, &buffer_);
-}
-
-gss_buffer_desc input_buffer(std::string_view bytes) {
-  return input_buffer(bytes.data(), bytes.size());
-}
-
-gss_buffer_desc input_buffer(const void* bytes, std::size_t size) {
-  return {size, const_cast<void*>(bytes)};
-}
-
 }  // namespace sspi
-
-extern "C" {
-
-NTSTATUS SspiCompatGetLastNtStatus(void) { return static_cast<NTSTATUS>(sspi::last.nt); }
-
-DWORD SspiCompatGetLastError(void) { return sspi::last.win32; }
-
-VOID SspiCompatSetLastError(DWORD Error) {
-  sspi::last.remember(true);
-  sspi::last.win32 = Error;
-}
-
-const char* SspiCompatGetLastText(void) {
-  using sspi::last;
-  if (last.text[0] == '\0' && (last.major != 0 || last.minor != 0)) {
-    try {
-      sspi::remember_text(sspi::describe(last.major, last.minor, last.mechanism));
-    } catch (...) {
-      last.text[0] = '\0';
-    }
-  }
-  return last.text;
-}
-
-}  // extern "C"

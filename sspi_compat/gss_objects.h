@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// Owners of what the GSS-API hands out.
+#pragma once
+
+#include <gssapi/gssapi.h>
+
+#include <memory>
+#include <string_view>
+
+namespace sspi {
+
+struct ReleaseName {
+  void operator()(gss_name_t name) const noexcept;
+};
+using Name = std::unique_ptr<gss_name_struct, ReleaseName>;
+
+// A buffer that gss_release_buffer gives back.
+class Buffer {
+ public:
+  Buffer() = default;
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+  ~Buffer();
+  gss_buffer_t out() { return &buffer_; }
+  std::string_view view() const {
+    return {static_cast<const char*>(buffer_.value), buffer_.length};
+  }
+  bool empty() const { return buffer_.length == 0; }
+
+ private:
+  gss_buffer_desc buffer_ = GSS_C_EMPTY_BUFFER;
+};
+
+// A view as an input buffer. GSS does not write through it, though its type would allow.
+gss_buffer_desc input_buffer(std::string_view bytes);
+gss_buffer_desc input_buffer(const void* bytes, std::size_t size);
+
+}  // namespace sspi

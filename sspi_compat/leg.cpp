@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+#include "sspi_compat/leg.h"
+
+#include "sspi_compat/flags.h"
+#include "sspi_compat/time_stamp.h"
+
+namespace sspi {
+
+SECURITY_STATUS Output::check() const {
+  if (buffer_ == nullptr || (!allocate_ && buffer_->cbBuffer == 0)) {
+    return failure(SEC_E_BUFFER_TOO_SMALL, "pOutput has no SECBUFFER_TOKEN with room");
+  }
+  return allocate_ || buffer_->pvBuffer != nullptr
+             ? SEC_E_OK
+             : failure(SEC_E_INTERNAL_ERROR, "pOutput has room but no memory");
+}
+
+SECURITY_STATUS Output::give(std::string_view token) {
+  if (token.empty()) {
+    nothing();
+    return SEC_E_OK;
+  }
+  if (const SECURITY_STATUS status = check(); status != SEC_E_OK) {
+    return status;
+  }
+  if (allocate_) {
+    buffer_->pvBuffer = hand_out_bytes(token).release();
+  } else if (buffer_->cbBuffer < token.size()) {
+    return failure(SEC_E_BUFFER_TOO_SMALL, "pOutput is smaller than the token");
+  } else {
+    token.copy(static_cast<char*>(buffer_->pvBuffer), token.size());
+  }
+  buffer_->cbBuffer = static_cast<ULONG>(token.size());
+  allocated_ = allocate_;
+  return SEC_E_OK;
+}
+
+void Output::nothing() {
+  if (buffer_ != nullptr) {
+    buffer_->cbBuffer = 0;
+    buffer_->pvBuffer = allocate_ ? nullptr : buffer_->pvBuffer;
+  }
+}
+
+std::string_view input_token(const SecBufferDesc* buffers) {
+  const SecBuffer* token = find_buffer(buffers, SECBUFFER_TOKEN);
+  return token != nullptr && token->pvBuffer != nullptr
+             ? std::string_view(static_cast<const char*>(token->pvBuffer), token->cbBuffer)
+             : std::string_view();
+}
+
+bool names_context(const SecHandle* handle) {
+  return handle != nullptr && (handle->dwLower != 0 || handle->dwUpper != 0);
+}
+
+void give_error_token(const Answer& answer, Output& output, bool wanted) {
+  if (!wanted || output.give(answer.token.view()) != SEC_E_OK) {
+    output.nothing();
+  }
+}
+
+void report(const Leg& leg, Context& context, const Output& output, OM_uint32 lifetime,
+            bool complete) {
+  const ULONG allocated =
+      context.initiator ? ULONG{ISC_RET_ALLOCATED_MEMORY} : ULONG{ASC_RET_ALLOCATED_MEMORY};
+  const OM_uint32 granted = complete ? context.granted : 0;
+  context.returned = context.initiator ? isc_returned(leg.requested, granted)
+                                       : asc_returned(leg.requested, granted);
+  context.returned |= output.allocated() ? allocated : 0;
+  if (leg.attributes != nullptr) {
+    *leg.attributes = context.returned;
+  }
+  if (leg.expiry != nullptr) {
+    *leg.expiry = complete ? time_in(lifetime) : never();
+  }
+}
+
+}  // namespace sspi

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+// One leg of an exchange, of either side: what the call was given, what GSS answered, the outputs.
+// A context is in the registry only after a first leg that succeeded.
+#pragma once
+
+#include <string_view>
+
+#include "sspi_compat/buffers.h"
+#include "sspi_compat/context.h"
+#include "sspi_compat/status.h"
+
+namespace sspi {
+
+// Where a leg's token goes.
+class Output {
+ public:
+  Output(PSecBufferDesc buffers, bool allocate)
+      : buffer_(find_buffer(buffers, SECBUFFER_TOKEN)), allocate_(allocate) {}
+
+  // Is there room for any token at all? SEC_E_BUFFER_TOO_SMALL, SEC_E_INTERNAL_ERROR.
+  SECURITY_STATUS check() const;
+  SECURITY_STATUS give(std::string_view token);
+  void nothing();
+  bool allocated() const { return allocated_; }
+
+ private:
+  SecBuffer* buffer_;
+  const bool allocate_;
+  bool allocated_ = false;
+};
+
+// Empty when there is none.
+std::string_view input_token(const SecBufferDesc* buffers);
+bool names_context(const SecHandle* handle);
+
+// What the two functions share of a call.
+struct Leg {
+  PCtxtHandle context;      // in
+  PCtxtHandle new_context;  // out
+  PSecBufferDesc input;
+  ULONG requested;
+  PULONG attributes;
+  PTimeStamp expiry;
+};
+
+// What a GSS leg answered.
+struct Answer {
+  OM_uint32 major = GSS_S_FAILURE;
+  OM_uint32 minor = 0;
+  OM_uint32 flags = 0;
+  OM_uint32 lifetime = 0;
+  gss_OID mechanism = GSS_C_NO_OID;
+  Buffer token;
+};
+
+// An error token is for the peer's eyes: it goes out where the caller asked for it.
+void give_error_token(const Answer& answer, Output& output, bool wanted);
+// The outputs of a leg that succeeded.
+void report(const Leg& leg, Context& context, const Output& output, OM_uint32 lifetime,
+            bool complete);
+
+// A further leg of either side. fits: is the credential that came along one for this side?
+template <typename Step>
+SECURITY_STATUS next_leg(const Leg& leg, bool initiator, bool fits, Step&& step) {
+  const auto context = contexts().find(leg.context, Hold::kBoth);
+  if (!context || context->initiator != initiator || !fits) {
+    return SEC_E_INVALID_HANDLE;
+  }
+  if (context->state != Context::State::kChallenged) {
+    return context->state == Context::State::kOpen ? SEC_E_OUT_OF_SEQUENCE : SEC_E_INVALID_HANDLE;
+  }
+  const SECURITY_STATUS status = step(*context);
+  if (status < 0) {
+    context->kill();
+  } else if (leg.new_context != nullptr) {
+    *leg.new_context = *leg.context;
+  }
+  return status;
+}
+
+}  // namespace sspi

@@ -205,7 +205,7 @@ int run_front(const Daemon& daemon, std::vector<FileDescriptor> sockets, FileDes
   warm_up();
   Peers peers(daemon.sections, daemon.settings.config.number("authd", "failures_per_second"));
   if (const auto entered =
-          enter_sandbox(Role::kFront, {.audit_file = !daemon.settings.audit.json.path.empty()});
+          enter_sandbox(Role::kFront, {.audit_path = daemon.settings.audit.json.path});
       !entered) {
     return complain(kFailure, entered.error());
   }

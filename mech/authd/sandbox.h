@@ -22,8 +22,8 @@ namespace ntlm::authd {
 enum class Role : std::uint8_t { kFront, kStore };
 
 struct SandboxNeeds {
-  std::string audit_path;  // front: [audit] json; empty: none
-  bool winbind = false;    // store: one of the stores is winbind
+  std::string audit_path = {};  // front: [audit] json; empty: none
+  bool winbind = false;         // store: one of the stores is winbind
 };
 
 // For the rest of the process' life and for all its threads, those that run already and those to

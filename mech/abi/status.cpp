@@ -116,7 +116,7 @@ constexpr Row kTable[] = {
     {Errc::kConfiguration, GSS_S_FAILURE, GSS_NTLM_MINOR_CONFIGURATION,
      "The configuration cannot be used; `ntlmctl config` says why."},
     {Errc::kStore, GSS_S_FAILURE, GSS_NTLM_MINOR_STORE,
-     "An account store cannot be read; `ntlmctl check` says why."},
+     "An account store cannot be read; `ntlmctl diagnose` says why."},
     {Errc::kCrypto, GSS_S_FAILURE, GSS_NTLM_MINOR_CRYPTO,
      "libcrypto does not offer MD4, MD5, RC4 or DES here; NTLM cannot work without them."},
     {Errc::kNoCredential, GSS_S_NO_CRED, GSS_NTLM_MINOR_NO_CREDENTIAL,

@@ -14,6 +14,8 @@
 #include <string>
 #include <string_view>
 
+#include "authority/client.h"
+#include "base/reason.h"
 #include "base/text.h"
 #include "base/trusted_file.h"
 #include "crypto/primitives.h"
@@ -22,6 +24,7 @@
 #include "ntlmctl/findings.h"
 #include "protocol/policy.h"
 #include "store/open.h"
+#include "wire/messages.h"
 
 namespace ntlm::ntlmctl {
 namespace {
@@ -109,6 +112,25 @@ void diagnose_store(Findings& findings, const std::string& spec,
   }
 }
 
+// Begins an exchange and gives it up: one that listens and lets this user ask answers.
+void diagnose_authd(Findings& findings, const std::string& spec, authority::ClientSettings client) {
+  const std::string socket = client.socket;
+  const auto negotiate =
+      wire::write_negotiate({wire::kUnicode | wire::kNtlm | wire::kEss | wire::k128, {}, {}, {}});
+  const auto begun = negotiate
+                         ? authority::make_client(std::move(client))->begin(*negotiate, {}, "")
+                         : tl::unexpected<Error>(negotiate.error());
+  if (begun) {
+    findings.fine("{}: ntlm-authd answers this user at {}", spec, socket);
+  } else if (begun.error().where == protocol::kVerdict) {
+    findings.problem("{}: ntlm-authd at {} refuses: {}", spec, socket,
+                     audit_reason(begun.error().code));
+  } else {
+    const std::string fault = store::last_store_fault();
+    findings.problem("{}: {}", spec, fault.empty() ? "ntlm-authd gives no answer" : fault);
+  }
+}
+
 void diagnose_stores(Findings& findings, const Config& config) {
   const protocol::Policy policy = protocol::Policy::from(config);
   const char* user_file = ::secure_getenv("NTLM_USER_FILE");
@@ -125,6 +147,15 @@ void diagnose_stores(Findings& findings, const Config& config) {
     return;
   }
   const store::StoreSettings all = store::settings_from(config, "");
+  const auto socket = authority::socket_of(all.stores);
+  if (!socket) {
+    return findings.problem("{}", socket.error());
+  }
+  if (*socket) {
+    return diagnose_authd(
+        findings, all.stores.front(),
+        {**socket, config.number("ntlm", "authd_uid"), all.deadline, store::record_store_fault});
+  }
   for (const std::string& spec : all.stores) {
     store::StoreSettings one = all;
     one.stores = {spec};

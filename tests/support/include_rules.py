@@ -17,7 +17,7 @@ ALLOWED = {
                    "gssapi_ntlm.h"],  # the attributes' names
     "mech/authority": ["authority/", "protocol/", "wire/", "crypto/", "base/"],
     "mech/abi": ["abi/", "protocol/", "authority/", "store/", "wire/", "crypto/", "base/", "gssapi_ntlm.h"],
-    "mech/ntlmctl": ["ntlmctl/", "store/", "protocol/", "wire/", "crypto/", "base/", "gssapi_ntlm.h"],
+    "mech/ntlmctl": ["ntlmctl/", "authority/", "store/", "protocol/", "wire/", "crypto/", "base/", "gssapi_ntlm.h"],
     "mech/authd": ["authd/", "authority/", "store/", "protocol/", "wire/", "crypto/", "base/", "gssapi_ntlm.h"],
     "mech/bridge": ["bridge/", "base/", "gssapi_ntlm.h"],
     "sspi_compat": ["sspi_compat/", "sspi/", "gssapi_ntlm.h"],

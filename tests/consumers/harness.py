@@ -74,25 +74,28 @@ def clean_environment(**more):
     return env
 
 
+def _as(user):
+    """For subprocess: a user by name, or a uid that nobody else has, with the group of the same number."""
+    if user is None:
+        return {}
+    return {"user": user, "group": user if isinstance(user, int) else pwd.getpwnam(user).pw_gid, "extra_groups": []}
+
+
 def run(command, env=None, timeout=30, user=None, stdin=None, check=False):
     """Runs to the end, within bounds. The result has returncode, stdout and stderr as text."""
     result = subprocess.run([str(part) for part in command], env=env or clean_environment(), timeout=timeout, text=True,
                             errors="backslashreplace",
-                            input=stdin if stdin is not None else "", capture_output=True, user=user,
-                            group=pwd.getpwnam(user).pw_gid if user else None,
-                            extra_groups=[] if user else None, cwd="/")
+                            input=stdin if stdin is not None else "", capture_output=True, **_as(user), cwd="/")
     if check and result.returncode != 0:
         sys.exit(f"{command[0]} failed ({result.returncode}):\n{result.stdout}{result.stderr}")
     return result
 
 
-def start(command, env=None, log=None, user=None, **more):
+def start(command, env=None, log=None, user=None, stdin=subprocess.DEVNULL, **more):
     """Starts a program that goes on; it is ended by its id when the test ends."""
     output = open(log, "ab") if log else subprocess.DEVNULL
     process = subprocess.Popen([str(part) for part in command], env=env or clean_environment(), stdout=output,
-                               stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, user=user,
-                               group=pwd.getpwnam(user).pw_gid if user else None,
-                               extra_groups=[] if user else None, start_new_session=True, cwd="/", **more)
+                               stderr=subprocess.STDOUT, stdin=stdin, **_as(user), start_new_session=True, cwd="/", **more)
     _processes.append(process)
     return process
 

@@ -42,24 +42,33 @@ CHILDREN = {"prefork": "StartServers 20\nMinSpareServers 1\nMaxSpareServers 100"
             "event": "StartServers 4\nThreadsPerChild 25\nMinSpareThreads 1\nMaxSpareThreads 200"}
 
 
-class Site:
-    """A private directory with a configuration, accounts, and nothing of this host's Kerberos. The server runs as
-    www-data when root starts it, else as whoever does."""
+NAMES = "netbios_domain = LAB\n    netbios_computer = WEB\n"
+# Who the server's children are.
+USER = "www-data" if os.getuid() == 0 else None
 
-    def __init__(self, store="text"):
-        self.user = "www-data" if os.getuid() == 0 else None
+
+class Site:
+    """A private directory with a configuration, accounts, and nothing of this host's Kerberos. With a daemon
+    (authd.Authd), accounts and audit are the daemon's. The server runs as www-data when root starts it, else as whoever
+    does."""
+
+    def __init__(self, store="text", daemon=None):
+        self.user = USER
         self.directory = harness.directory(0o711)
+        self.write("krb5.conf", "[libdefaults]\n    dns_lookup_kdc = false\n")
+        self.mech_conf = harness.mech_conf(self.directory / "mech.conf")
+        if daemon:
+            self.audit = daemon.audit
+            self.write("ntlm.conf", f"[ntlm]\n    {daemon.store_lines}    {NAMES}[audit]\n    syslog = no\n")
+            return
         self.accounts = self.directory / "accounts"
         self.audit = self.directory / "audit" / "audit.jsonl"
         self.audit.parent.mkdir(mode=0o700)
         if self.user:
             entry = pwd.getpwnam(self.user)
             os.chown(self.audit.parent, entry.pw_uid, entry.pw_gid)
-        self.write("krb5.conf", "[libdefaults]\n    dns_lookup_kdc = false\n")
-        self.write("ntlm.conf", f"[ntlm]\n    store = {store}:{self.accounts}\n"
-                                "    netbios_domain = LAB\n    netbios_computer = WEB\n"
+        self.write("ntlm.conf", f"[ntlm]\n    store = {store}:{self.accounts}\n    {NAMES}"
                                 f"[audit]\n    syslog = no\n    json = {self.audit}\n")
-        self.mech_conf = harness.mech_conf(self.directory / "mech.conf")
 
     def write(self, name, text):
         return self.share(harness.write(self.directory / name, text))

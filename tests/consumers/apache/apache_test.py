@@ -21,7 +21,8 @@ try:
     from client import Connection
 except ImportError as missing:
     harness.skip(f"{missing} (python3-requests-ntlm, python3-ntlm-auth)")
-from apache import MODULES, Apache, Site
+from apache import MODULES, NAMES, USER, Apache, Site
+from authd import Authd
 from curl import curl
 
 OURS = Path(harness.MODULE).name == "gss_ntlm.so"
@@ -36,11 +37,14 @@ class Login:
     mpm = None
 
     @classmethod
-    def setUpClass(cls):
+    def make_site(cls, lines):
         cls.site = Site()
-        lines = "".join(f"{domain}:{user}:{password}\n" for user, password, domain in (ALICE, BOB, *SPARE))
-        accounts = cls.site.write("accounts", lines)
-        more = {} if OURS else {"NTLM_USER_FILE": accounts}
+        cls.site.write("accounts", lines)
+
+    @classmethod
+    def setUpClass(cls):
+        cls.make_site("".join(f"{domain}:{user}:{password}\n" for user, password, domain in (ALICE, BOB, *SPARE)))
+        more = {} if OURS else {"NTLM_USER_FILE": cls.site.accounts}
         cls.server = Apache(cls.site, cls.site.environment(**more), cls.mpm)
         cls.pids = cls.server.children()
         mine = cls.site.write("alice", ":".join((ALICE[2], ALICE[0], ALICE[1])) + "\n")
@@ -233,6 +237,24 @@ class Prefork(Login, unittest.TestCase):
 
 class Event(Login, unittest.TestCase):
     mpm = "event"
+
+
+@unittest.skipUnless(OURS, "another mechanism has no daemon")
+class EventThroughAuthd(Login, unittest.TestCase):
+    """The same, and no server process has an account."""
+    mpm = "event"
+
+    @classmethod
+    def make_site(cls, lines):
+        cls.daemon = Authd(NAMES, worker=USER)
+        cls.daemon.share(harness.write(cls.daemon.accounts, lines, 0o640))
+        cls.daemon.start()
+        cls.site = Site(daemon=cls.daemon)
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        cls.daemon.stop()
 
 
 if __name__ == "__main__":

@@ -3,24 +3,29 @@
 """Stock PostgreSQL with the sample pg_hba.conf and pg_ident.conf: stock psql through the bridge, and a client that names
 the mechanism."""
 
+import json
 import os
 import pathlib
+import pwd
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import harness as h
+from authd import Authd
 
 # Debian's /usr/bin/psql is a script around this one.
 BIN = pathlib.Path("/usr/lib/postgresql/15/bin")
 INITDB, POSTGRES, PSQL, PG_CTL = h.need(*(BIN / name for name in ("initdb", "postgres", "psql", "pg_ctl")))
 CLIENT = pathlib.Path(__file__).parent / "named_mechanism.py"
 OWNER = "postgres" if os.getuid() == 0 else None
+ACCOUNTS = "EXAMPLE:bob:secret1\nEXAMPLE:alice:secret2\nOTHER:bob:secret3\n"
+NAMES = "netbios_domain = EXAMPLE\n"
 
 
 class Server:
     """A cluster of its own in a private directory, on a loopback port."""
 
-    def __init__(self, parent, sample, display_form):
+    def __init__(self, parent, sample, display_form, daemon=None):
         self.dir = h.directory()
         self.data = self.dir / "data"
         for path in (self.data, self.dir / "socket"):
@@ -32,9 +37,8 @@ class Server:
         env = h.clean_environment(
             GSS_MECH_CONFIG=parent.mech, KRB5_CONFIG=parent.krb5,
             GSS_NTLM_CONF=h.write(self.dir / "ntlm.conf",
-                                  f"[ntlm]\n store = text:{self.dir}/accounts\n netbios_domain = EXAMPLE\n"
+                                  f"[ntlm]\n {daemon.store_lines if daemon else self.own_store()}"
                                   f" display_form = {display_form}\n[audit]\n syslog = no\n", reader=OWNER))
-        h.write(self.dir / "accounts", "EXAMPLE:bob:secret1\nEXAMPLE:alice:secret2\nOTHER:bob:secret3\n", reader=OWNER)
         h.run([INITDB, "-D", self.data, "-U", "admin", "-A", "trust", "--no-sync", "--no-locale", "-E", "UTF8"], env,
               user=OWNER, check=True)
         self.process = h.start([POSTGRES, "-D", self.data, "-p", self.port, "-k", self.dir / "socket", "-c", "fsync=off",
@@ -49,6 +53,10 @@ class Server:
         h.run([PG_CTL, "reload", "-D", self.data], user=OWNER, check=True)
         h.wait_for(lambda: h.run([PSQL, "-h", "127.0.0.1", "-p", self.port, "-U", "admin", "postgres", "-c", "select"]
                                  ).returncode != 0, "the sample pg_hba.conf", log=self.log)
+
+    def own_store(self):
+        h.write(self.dir / "accounts", ACCOUNTS, reader=OWNER)
+        return f"store = text:{self.dir}/accounts\n {NAMES}"
 
     def finish(self):
         h.check(self.process.poll() is None, "the server still runs")
@@ -146,9 +154,18 @@ def main():
     crowd(world, server)
     named(world, server)
     server.finish()
-    server = Server(world, "pg_hba.user-at-domain.conf", "user@domain")
+    daemon = Authd(NAMES, worker=OWNER)
+    daemon.share(h.write(daemon.accounts, ACCOUNTS, 0o640))
+    daemon.start()
+    server = Server(world, "pg_hba.user-at-domain.conf", "user@domain", daemon)
     logins(world, server, "bob@EXAMPLE")
+    crowd(world, server)
     server.finish()
+    records = [json.loads(line) for line in daemon.audit.read_text().splitlines()]
+    owner = pwd.getpwnam(OWNER).pw_uid if OWNER else os.getuid()
+    h.check(sum(r["event"] == "accept" and r["result"] == "success" and r["peer"].startswith(f"uid {owner} ")
+                for r in records) >= 43, "the daemon's audit has the logins", str(records[-3:]))
+    daemon.stop()
     h.finish("postgresql")
 
 

@@ -40,7 +40,7 @@ constexpr int kConfiguration = 6;  // EXIT_NOTCONFIGURED of systemd.exec(5)
 constexpr int kBacklog = 1024;
 
 int complain(int status, const std::string& what) {
-  std::fprintf(stderr, "ntlm-authd: %s\n", what.c_str());
+  (void)std::fprintf(stderr, "ntlm-authd: %s\n", what.c_str());
   return status;
 }
 
@@ -55,9 +55,10 @@ struct Daemon {
   store::StoreSettings stores;
   std::size_t threads = 1;
 
-  bool asks_winbind() const {
-    return std::ranges::any_of(stores.stores, [](const std::string& store) {
-      return store == "winbind" || store.starts_with("winbind:");
+  // Whether a store of this kind is in the chain.
+  bool asks(std::string_view kind) const {
+    return std::ranges::any_of(stores.stores, [kind](std::string_view store) {
+      return store.substr(0, store.find(':')) == kind;
     });
   }
 };
@@ -77,10 +78,8 @@ tl::expected<Daemon, std::string> configure(const std::string& path) {
     return Sentence("OpenSSL offers no MD4, MD5, RC4 or DES here");
   }
   daemon.stores = store::settings_from(*config, "");
-  for (const std::string& one : daemon.stores.stores) {
-    if (one == "authd" || one.starts_with("authd:")) {
-      return Sentence(path + ": [ntlm] store = " + one + ": the daemon cannot ask itself");
-    }
+  if (daemon.asks("authd")) {
+    return Sentence(path + ": [ntlm] store = authd: the daemon cannot ask itself");
   }
   const auto names = protocol::host_names(*config, nullptr, "", "");
   if (const std::string fault = protocol::names_fault(names); !fault.empty()) {
@@ -171,7 +170,7 @@ void warm_up() {
   crypto::random_bytes(out);
 }
 
-int run_store(const Daemon& daemon, std::vector<FileDescriptor> sockets) {
+int run_store(const Daemon& daemon, const std::vector<FileDescriptor>& sockets) {
   (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::openlog("ntlm-authd", LOG_NDELAY | LOG_PID, LOG_AUTHPRIV);
   const auto verifier = store::open_verifier(daemon.stores);
@@ -183,14 +182,16 @@ int run_store(const Daemon& daemon, std::vector<FileDescriptor> sockets) {
   warm_up();
   if (const std::string_view why = store::lockout_fault();
       !why.empty() && daemon.policy.lockout_threshold != 0) {
-    std::fprintf(stderr, "ntlm-authd: failed logons are counted until the next start only: %.*s\n",
-                 static_cast<int>(why.size()), why.data());
+    (void)std::fprintf(stderr,
+                       "ntlm-authd: failed logons are counted until the next start only: %.*s\n",
+                       static_cast<int>(why.size()), why.data());
   }
-  if (const auto entered = enter_sandbox(Role::kStore, {.winbind = daemon.asks_winbind()});
+  if (const auto entered = enter_sandbox(Role::kStore, {.winbind = daemon.asks("winbind")});
       !entered) {
     return complain(kFailure, entered.error());
   }
   std::vector<std::jthread> threads;
+  threads.reserve(sockets.size());
   for (const FileDescriptor& socket : sockets) {
     threads.emplace_back([&verifier, &daemon, &names, fd = socket.get()] {
       serve_store(fd, **verifier, daemon.policy, names);
@@ -211,12 +212,14 @@ int run_front(const Daemon& daemon, std::vector<FileDescriptor> sockets, FileDes
   }
   // The first question ends the process when the store could not be opened.
   std::vector<std::unique_ptr<Loop>> loops;
+  loops.reserve(sockets.size());
   for (FileDescriptor& socket : sockets) {
     loops.push_back(
         std::make_unique<Loop>(daemon.settings, peers, listener.get(), std::move(socket)));
   }
   (void)::sd_notify(1, "READY=1");
   std::vector<std::jthread> threads;
+  threads.reserve(loops.size());
   for (std::size_t i = 1; i < loops.size(); ++i) {
     threads.emplace_back([&loop = *loops[i]] { loop.run(); });
   }
@@ -253,15 +256,13 @@ int run(const std::string& config_path, const std::string& socket_path, bool onl
   if (child == 0) {
     *listener = FileDescriptor();
     pairs->front.clear();
-    ::_exit(run_store(*daemon, std::move(pairs->store)));
+    ::_exit(run_store(*daemon, pairs->store));
   }
   pairs->store.clear();
   return run_front(*daemon, std::move(pairs->front), std::move(*listener));
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run_command(int argc, char** argv) {
   CLI::App tool("Keeps the accounts of this host and answers for the NTLM mechanism", "ntlm-authd");
   tool.set_version_flag("--version", "ntlm-authd " NTLM_VERSION);
   std::string config = "/etc/gss/ntlm-authd.conf";
@@ -276,9 +277,16 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return tool.exit(error) == 0 ? 0 : kUsage;
   }
+  return run(config, socket, check);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
   try {
-    return run(config, socket, check);
+    return run_command(argc, argv);
   } catch (const std::exception& error) {
-    return complain(kFailure, error.what());
+    (void)std::fprintf(stderr, "ntlm-authd: %s\n", error.what());
+    return kFailure;
   }
 }

@@ -34,7 +34,7 @@ constexpr std::array kNames = {&HostNames::nb_computer, &HostNames::nb_domain,
                                &HostNames::dns_computer, &HostNames::dns_domain};
 
 [[noreturn]] void end(const char *why, int status) {
-  std::fprintf(stderr, "ntlm-authd: %s\n", why);
+  (void)std::fprintf(stderr, "ntlm-authd: %s\n", why);
   ::_exit(status);
 }
 

@@ -11,6 +11,7 @@
 #include "authd/verify.h"
 
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -36,6 +37,18 @@ constexpr std::array kNames = {&HostNames::nb_computer, &HostNames::nb_domain,
 [[noreturn]] void end(const char *why, int status) {
   (void)std::fprintf(stderr, "ntlm-authd: %s\n", why);
   ::_exit(status);
+}
+
+// The front is nothing without the store process, and ends as that one did.
+[[noreturn]] void end_with_the_store() {
+  int status = 0;
+  for (int wait = 0; wait < 100 && ::waitpid(-1, &status, WNOHANG) == 0; ++wait) {
+    ::usleep(10'000);
+  }
+  if (WIFEXITED(status) && WEXITSTATUS(status) != 0) {
+    ::_exit(WEXITSTATUS(status));  // it has said why
+  }
+  end(WIFSIGNALED(status) ? "the store process was killed" : "the store process is gone", 1);
 }
 
 bool send_frame(int socket, ByteView frame) {
@@ -118,11 +131,11 @@ StoreClient::StoreClient(FileDescriptor socket) : socket_(std::move(socket)), ro
 
 ByteView StoreClient::ask(ByteView question) const {
   if (!send_frame(socket_.get(), question)) {
-    end("the store process is gone", 1);
+    end_with_the_store();
   }
   const ByteView frame = receive_frame(socket_.get(), room_);
   if (frame.empty()) {
-    end("the store process is gone", 1);
+    end_with_the_store();
   }
   return frame;
 }

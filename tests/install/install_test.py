@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """`cmake --install` puts every file where an administrator and a packager look for it, keeps a configuration that is
-there, and what it installs can be used. Usage: install_test.py BUILD LIBDIR BINDIR INCLUDEDIR MANDIR"""
+there, and what it installs can be used. Usage: install_test.py BUILD LIBDIR BINDIR INCLUDEDIR MANDIR PREFIX"""
 import os
 import subprocess
 import sys
@@ -9,7 +9,8 @@ import tempfile
 import unittest
 from pathlib import Path
 
-BUILD, LIB, BIN, INCLUDE, MAN = sys.argv[1:6]
+BUILD, LIB, BIN, INCLUDE, MAN, PREFIX = sys.argv[1:7]
+UNITS = f"{PREFIX}/lib"
 
 WANTED = [
     f"{LIB}/gss/gss_ntlm.so",
@@ -21,13 +22,20 @@ WANTED = [
     f"{LIB}/pkgconfig/sspi-compat.pc",
     f"{LIB}/cmake/SspiCompat/SspiCompatConfig.cmake",
     f"{BIN}/ntlmctl",
+    f"{PREFIX}/sbin/ntlm-authd",
     f"{INCLUDE}/gssapi/gssapi_ntlm.h",
     f"{INCLUDE}/sspi/sspi.h",
     f"{MAN}/man5/ntlm.conf.5",
     f"{MAN}/man8/ntlmctl.8",
     f"{MAN}/man8/gss_ntlm.8",
+    f"{MAN}/man8/ntlm-authd.8",
     "/etc/gss/mech.d/ntlm.conf",
     "/etc/gss/ntlm.conf",
+    "/etc/gss/ntlm-authd.conf",
+    f"{UNITS}/systemd/system/ntlm-authd.service",
+    f"{UNITS}/systemd/system/ntlm-authd.socket",
+    f"{UNITS}/sysusers.d/ntlm-authd.conf",
+    f"{UNITS}/tmpfiles.d/ntlm-authd.conf",
 ]
 
 

@@ -59,11 +59,15 @@ TEST(ConfigSample, IsTheTable) {
   EXPECT_EQ(sample.substr(start), sample_of_the_table());
 }
 
+// Values that stand behind "#" at once; text has a blank there.
+std::string uncommented_of(const std::string& sample) {
+  return replaced(replaced(sample, "\n    #", "\n    "), "\n     ", "\n    # ");
+}
+
 TEST(ConfigSample, IsGoodAsShippedAndWithEveryKeyUncommented) {
   const test::TemporaryDirectory directory;
   const std::string sample = document("ntlm.conf");
-  std::string uncommented = replaced(sample, "\n    #", "\n    ");
-  uncommented = replaced(uncommented, "\n     ", "\n    # ");  // text again
+  const std::string uncommented = uncommented_of(sample);
   const Config defaults;
   for (const std::string& text : {sample, uncommented}) {
     const auto config = Config::load(directory.write("ntlm.conf", text));
@@ -72,6 +76,16 @@ TEST(ConfigSample, IsGoodAsShippedAndWithEveryKeyUncommented) {
       EXPECT_EQ(config->text(key.section, key.name), defaults.text(key.section, key.name));
       EXPECT_EQ(config->is_set(key.section, key.name), text == uncommented) << key.name;
     }
+  }
+}
+
+TEST(DaemonSample, IsGoodAsShippedAndWithEveryKeyUncommented) {
+  const test::TemporaryDirectory directory;
+  const std::string sample = document("ntlm-authd.conf");
+  for (const std::string& text : {sample, uncommented_of(sample)}) {
+    const auto config = Config::load(directory.write("ntlm-authd.conf", text));
+    ASSERT_TRUE(config) << config.error();
+    EXPECT_EQ(config->list("ntlm", "store").front(), "lmdb:/var/lib/ntlm-authd/accounts");
   }
 }
 

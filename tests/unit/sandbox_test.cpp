@@ -388,23 +388,36 @@ TEST_F(SandboxTest, StoreWithWinbindConnectsToASocketOnly) {
 // Whether winbindd runs here or not: the library looks for it, on a thread that was there before
 // and on one that was not.
 TEST_F(SandboxTest, StoreWithWinbindAsksTheLibrary) {
-  const auto ask = [](const std::shared_ptr<const protocol::Verifier>& winbind) {
-    (void)winbind->host_names();
-    std::thread([&] { (void)winbind->host_names(); }).join();
+  const auto ask = [](const protocol::Verifier& winbind) {
+    const protocol::HostNames* known = winbind.host_names();
+    const protocol::HostNames host = known != nullptr ? *known : protocol::HostNames();
+    const AccountName name{"nobody", host.nb_domain};
+    const Bytes user = utf16le_from_utf8(name.user).value();
+    const Bytes domain = utf16le_from_utf8(name.domain).value();
+    const Bytes response(60);
+    return winbind.verify({user,
+                           domain,
+                           name,
+                           "CLIENT",
+                           host,
+                           protocol::NtlmVersion::kV2,
+                           crypto::ServerChallenge{},
+                           response,
+                           {},
+                           protocol::Policy()});
   };
   const pid_t child = ::fork();
   if (child == 0) {
     ::alarm(60);
     const auto winbind = store::open_verifier({{"winbind"}, "", std::chrono::seconds(5)});
-    if (!winbind) {
-      ::_exit(1);
-    }
-    ask(*winbind);
+    (void)winbind.value()->host_names();
     if (!enter_sandbox(Role::kStore, {.audit_path = "", .winbind = true})) {
       ::_exit(kRefused);
     }
-    ask(*winbind);
-    ::_exit(0);
+    int answered = 0;
+    answered += ask(**winbind) ? 0 : 1;
+    std::thread([&] { answered += ask(**winbind) ? 0 : 1; }).join();
+    ::_exit(answered == 2 ? 0 : 1);
   }
   int status = 0;
   ASSERT_EQ(::waitpid(child, &status, 0), child);

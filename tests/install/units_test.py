@@ -95,7 +95,6 @@ class Units(unittest.TestCase):
         command = shlex.split(self.setting("ExecStartPre").lstrip("+").replace("$$", "$"))
         self.assertEqual(command[:2], ["/bin/sh", "-c"])
         place = self.root / "tables"
-        place.mkdir()
         script = command[2].replace("/run/gss-ntlm", str(place)).replace("ntlm-authd", "daemon")
         run("/bin/sh", "-c", script, check=True)
         table, = place.iterdir()

@@ -28,6 +28,7 @@ void add_config_command(CLI::App& tool, int* status);
 void add_decode_command(CLI::App& tool, int* status);
 void add_diagnose_command(CLI::App& tool, int* status);
 void add_lockout_command(CLI::App& tool, int* status);
+void add_audit_command(CLI::App& tool, int* status);
 
 // Prints "ntlmctl: <sentence>" on standard error and answers the status.
 int complain(Status status, const std::string& sentence);

@@ -19,6 +19,7 @@ constexpr std::array kCommands = {
     ntlm::ntlmctl::add_decode_command,
     ntlm::ntlmctl::add_diagnose_command,
     ntlm::ntlmctl::add_lockout_command,
+    ntlm::ntlmctl::add_audit_command,
 };
 
 int run(int argc, char** argv) {

@@ -203,10 +203,11 @@ Result<void> begin_initiating(ContextObject& context, const CredentialObject* cr
   request.offered = credential->offered_flags.load(std::memory_order_relaxed);
   request.workstation = context.setup->host().nb_computer;
   if (target != nullptr) {
-    // A target that is no service is the caller's own text ("service/host:port", "server").
-    request.target = target->kind == NameObject::Kind::kService
-                         ? protocol::spn(target->service)
-                         : protocol::display(target->account, protocol::DisplayForm::kUserAtDomain);
+    // A target that is no service is the caller's own text ("service/host:port", "DOM\\server").
+    request.target = target->kind == NameObject::Kind::kService ? protocol::spn(target->service)
+                     : target->written.empty()
+                         ? protocol::display(target->account, protocol::DisplayForm::kUserAtDomain)
+                         : target->written;
     request.target_is_here = target->kind == NameObject::Kind::kService &&
                              is_here(target->service, context.setup->host());
     context.target = std::make_unique<NameObject>(*target);

@@ -31,7 +31,8 @@ std::string_view without_nul(std::string_view text) {
 
 Result<void> set_account(NameObject& name, std::string_view text, bool split_upn) {
   name.kind = Kind::kAccount;
-  TRY(name.account, protocol::parse_account(without_nul(text), split_upn));
+  name.written = without_nul(text);
+  TRY(name.account, protocol::parse_account(name.written, split_upn));
   return {};
 }
 

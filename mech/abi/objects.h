@@ -34,6 +34,7 @@ struct NameObject {
   ObjectTag<0x4e4c4e61> tag;
   Kind kind = Kind::kAccount;
   protocol::AccountName account;  // kAccount
+  std::string written;            // kAccount: the text that it was imported from; may be empty
   protocol::ServiceName service;  // kService
   // True only for what gss_accept_sec_context proved in this process: a name that came back from a
   // token, however well it looks, is a claim, and its attributes say so.

@@ -716,7 +716,7 @@ TEST(Wire, IdentifyIsAgreedAndForbidsImpersonation) {
 
 TEST(Wire, AnyTextMayBeTheTarget) {
   for (const char* target : {"server", "HTTP/www.example.com:8080",
-                             "MSSQLSvc/db.example.com/instance", "user@realm", ""}) {
+                             "MSSQLSvc/db.example.com/instance", "user@realm", "DOM\\server", ""}) {
     Client client;
     Server server;
     client.target = target;

@@ -80,6 +80,9 @@ extern "C" {
 #define GSS_NTLM_ACCEPT_REQUIRE_SEAL 8u
 #define GSS_NTLM_ACCEPT_NO_ANONYMOUS \
   16u /* tightens: anonymous is refused whatever the policy says */
+#define GSS_NTLM_ACCEPT_MACHINE_ACCOUNTS                                                           \
+  32u /* a computer may log in with its own account. Text files and databases refuse it otherwise; \
+         through winbind the domain controller decides, with this option or without */
 /* .6 uint32 little-endian bit set, on an initiator's context between its two legs */
 #define GSS_NTLM_SET_INIT_OPTIONS_OID_STRING GSS_NTLMSSP_BASE_OID_STRING "\x02\x06"
 #define GSS_NTLM_SET_INIT_OPTIONS_OID_LENGTH (GSS_NTLMSSP_BASE_OID_LENGTH + 2)

@@ -136,6 +136,9 @@ void set_acceptor_options(Context& context) {
                  ? GSS_NTLM_ACCEPT_MISSING_BINDINGS
                  : 0;
   options |= (context.required & ASC_REQ_PROXY_BINDINGS) != 0 ? GSS_NTLM_ACCEPT_ANY_BINDINGS : 0;
+  options |= (context.required & ASC_REQ_ALLOW_NON_USER_LOGONS) != 0
+                 ? GSS_NTLM_ACCEPT_MACHINE_ACCOUNTS
+                 : 0;
   options |=
       (context.required & ASC_REQ_ALLOW_NULL_SESSION) != 0 ? 0 : GSS_NTLM_ACCEPT_NO_ANONYMOUS;
   set_option(&context.gss,

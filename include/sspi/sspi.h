@@ -880,18 +880,20 @@ typedef SECURITY_STATUS(SEC_ENTRY* INITIALIZE_SECURITY_CONTEXT_FN_W)(
  * SECBUFFER_TOKEN, at any index, and beside it SECBUFFER_CHANNEL_BINDINGS on any leg (those of the
  * last leg count). fContextReq: ASC_REQ_ flags; what the client cannot do is no error (read
  * pfContextAttr) unless ntlm.conf's [sspi] require_flags names it. ALLOW_NULL_SESSION admits
- * anonymous clients where the policy does; ALLOW_MISSING_BINDINGS admits clients without bindings,
- * PROXY_BINDINGS any. TargetDataRep: no effect. pOutput: as in InitializeSecurityContext; may be
- * NULL on NTLM's last leg, which has no token. pfContextAttr (may be NULL): ASC_RET_ flags; look at
- * security-related ones after SEC_E_OK only. ptsTimeStamp: NULL or not on every leg; local time;
- * "never" before the last leg. SEC_I_CONTINUE_NEEDED, SEC_E_OK, SEC_E_INVALID_HANDLE (0x80090301;
- * also: an OUTBOUND credential, a failed context), SEC_E_INVALID_TOKEN (also: no token),
- * SEC_E_LOGON_DENIED, SEC_E_NO_AUTHENTICATING_AUTHORITY, SEC_E_BAD_BINDINGS, SEC_E_MESSAGE_ALTERED
- * (the MIC is wrong), SEC_E_WRONG_PRINCIPAL, SEC_E_BUFFER_TOO_SMALL, SEC_E_TIME_SKEW,
- * SEC_E_OUT_OF_SEQUENCE (the context is complete), SEC_E_SECURITY_QOS_FAILED,
- * SEC_E_UNSUPPORTED_FUNCTION (DATAGRAM), SEC_E_INSUFFICIENT_MEMORY, SEC_E_INTERNAL_ERROR; never
- * SEC_I_COMPLETE_NEEDED or SEC_I_COMPLETE_AND_CONTINUE. A failed first leg leaves no context; after
- * a later one delete it with DeleteSecurityContext. Source: page AcceptSecurityContext (NTLM).
+ * anonymous clients where the policy does; ALLOW_NON_USER_LOGONS the accounts of computers that a
+ * text file or database holds (a domain controller decides for itself, and so does a KDC);
+ * ALLOW_MISSING_BINDINGS admits clients without bindings, PROXY_BINDINGS any. TargetDataRep: no
+ * effect. pOutput: as in InitializeSecurityContext; may be NULL on NTLM's last leg, which has no
+ * token. pfContextAttr (may be NULL): ASC_RET_ flags; look at security-related ones after SEC_E_OK
+ * only. ptsTimeStamp: NULL or not on every leg; local time; "never" before the last leg.
+ * SEC_I_CONTINUE_NEEDED, SEC_E_OK, SEC_E_INVALID_HANDLE (0x80090301; also: an OUTBOUND credential,
+ * a failed context), SEC_E_INVALID_TOKEN (also: no token), SEC_E_LOGON_DENIED,
+ * SEC_E_NO_AUTHENTICATING_AUTHORITY, SEC_E_BAD_BINDINGS, SEC_E_MESSAGE_ALTERED (the MIC is wrong),
+ * SEC_E_WRONG_PRINCIPAL, SEC_E_BUFFER_TOO_SMALL, SEC_E_TIME_SKEW, SEC_E_OUT_OF_SEQUENCE (the
+ * context is complete), SEC_E_SECURITY_QOS_FAILED, SEC_E_UNSUPPORTED_FUNCTION (DATAGRAM),
+ * SEC_E_INSUFFICIENT_MEMORY, SEC_E_INTERNAL_ERROR; never SEC_I_COMPLETE_NEEDED or
+ * SEC_I_COMPLETE_AND_CONTINUE. A failed first leg leaves no context; after a later one delete it
+ * with DeleteSecurityContext. Source: page AcceptSecurityContext (NTLM).
  */
 SECURITY_STATUS SEC_ENTRY AcceptSecurityContext(PCredHandle phCredential, PCtxtHandle phContext,
                                                 PSecBufferDesc pInput, ULONG fContextReq,

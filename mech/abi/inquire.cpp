@@ -145,12 +145,13 @@ protocol::AcceptOptions accept_options(std::uint32_t bits) {
   options.require_sign = (bits & GSS_NTLM_ACCEPT_REQUIRE_SIGN) != 0;
   options.require_seal = (bits & GSS_NTLM_ACCEPT_REQUIRE_SEAL) != 0;
   options.no_anonymous = (bits & GSS_NTLM_ACCEPT_NO_ANONYMOUS) != 0;
+  options.machine_accounts = (bits & GSS_NTLM_ACCEPT_MACHINE_ACCOUNTS) != 0;
   return options;
 }
 
 constexpr std::uint32_t kKnownAcceptOptions =
     GSS_NTLM_ACCEPT_MISSING_BINDINGS | GSS_NTLM_ACCEPT_ANY_BINDINGS | GSS_NTLM_ACCEPT_REQUIRE_SIGN |
-    GSS_NTLM_ACCEPT_REQUIRE_SEAL | GSS_NTLM_ACCEPT_NO_ANONYMOUS;
+    GSS_NTLM_ACCEPT_REQUIRE_SEAL | GSS_NTLM_ACCEPT_NO_ANONYMOUS | GSS_NTLM_ACCEPT_MACHINE_ACCOUNTS;
 
 Status set_accept_options(ContextObject& context, std::uint32_t bits) {
   if ((bits & ~kKnownAcceptOptions) != 0 || context.complete || context.failed() ||

@@ -108,12 +108,13 @@ Result<LogonResult> answer(Reader &reader, const protocol::Verifier &verifier,
   const std::string_view workstation = reader.text(kMaxPart);
   const ByteView nt_response = reader.block(kMaxPart);
   const ByteView lm_response = reader.block(kMaxPart);
+  const bool machine_accounts = reader.flag();
   if (!reader.ok() || !reader.at_end() || version > 2) {
     end("the front's question is defective", 1);
   }
   return verifier.verify({user, domain, account, workstation, host,
                           static_cast<protocol::NtlmVersion>(version), challenge, nt_response,
-                          lm_response, policy});
+                          lm_response, policy, machine_accounts});
 }
 
 void write_facts(Writer &writer, const protocol::Verifier &verifier) {
@@ -152,6 +153,7 @@ Result<LogonResult> StoreClient::verify(const LogonRequest &request) const {
   writer.text(request.workstation);
   writer.block(request.nt_response);
   writer.block(request.lm_response);
+  writer.flag(request.machine_accounts);
   TRY(const Bytes question, std::move(writer).finish("authd.question"));
   const ByteView reply = ask(question);
   Reader reader(reply);

@@ -14,12 +14,6 @@ constexpr std::size_t kBodySizeAt = 12;
 
 enum class Operation : std::uint16_t { kBegin = 1, kFinish = 2, kAbort = 3, kRefusal = 4 };
 
-// The order on the wire.
-constexpr std::array kOptions = {
-    &protocol::AcceptOptions::missing_bindings_pass, &protocol::AcceptOptions::any_bindings_pass,
-    &protocol::AcceptOptions::require_sign, &protocol::AcceptOptions::require_seal,
-    &protocol::AcceptOptions::no_anonymous};
-
 void write_head(Writer& writer, Operation operation, std::uint32_t number) {
   writer.u32(kMagic);
   writer.u16(kVersion);
@@ -55,14 +49,14 @@ Head read_head(Reader& reader) {
 }
 
 void write_options(Writer& writer, const protocol::AcceptOptions& options) {
-  for (const auto option : kOptions) {
+  for (const auto option : protocol::kAcceptOptions) {
     writer.flag(options.*option);
   }
 }
 
 protocol::AcceptOptions read_options(Reader& reader) {
   protocol::AcceptOptions options;
-  for (const auto option : kOptions) {
+  for (const auto option : protocol::kAcceptOptions) {
     options.*option = reader.flag();
   }
   return options;

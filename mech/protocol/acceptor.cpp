@@ -475,7 +475,8 @@ Result<Acceptor::Step> Acceptor::on_authenticate(const ExpectAuthenticate& state
                              state.server_challenge,
                              claim.message.nt_response,
                              claim.message.lm_response,
-                             setup_->policy};
+                             setup_->policy,
+                             options_.machine_accounts};
   TRY(LogonResult logon, setup_->verifier->verify(request));
   evidence_.store = logon.store;
   TRY_VOID(check_lists(setup_->policy, setup_->names, logon.principal.account));

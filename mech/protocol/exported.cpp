@@ -144,9 +144,8 @@ void Acceptor::save(Writer& writer) const {
   writer.u8(static_cast<std::uint8_t>(done != nullptr     ? Leg::kEstablished
                                       : second != nullptr ? Leg::kSecond
                                                           : Leg::kFirst));
-  for (const bool option : {options_.missing_bindings_pass, options_.any_bindings_pass,
-                            options_.require_sign, options_.require_seal, options_.no_anonymous}) {
-    writer.flag(option);
+  for (const auto option : kAcceptOptions) {
+    writer.flag(options_.*option);
   }
   put(writer, evidence_);
   if (second != nullptr) {
@@ -170,10 +169,8 @@ Result<Acceptor> Acceptor::restore(Reader& reader, std::shared_ptr<const Accepto
                                    Clock& clock, Random& random) {
   Acceptor out(std::move(setup), clock, random);
   const Leg leg = get_leg(reader);
-  AcceptOptions& options = out.options_;
-  for (bool* option : {&options.missing_bindings_pass, &options.any_bindings_pass,
-                       &options.require_sign, &options.require_seal, &options.no_anonymous}) {
-    *option = reader.flag();
+  for (const auto option : kAcceptOptions) {
+    out.options_.*option = reader.flag();
   }
   out.evidence_ = get_evidence(reader);
   TRY_VOID(finish(reader));

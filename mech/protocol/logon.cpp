@@ -98,7 +98,7 @@ Proof prove(const LogonRequest& request, const NtHash& hash) {
   return request.version == NtlmVersion::kV2 ? prove_v2(request, hash) : prove_v1(request, hash);
 }
 
-Result<void> check_state(const Account& account, const Policy& policy) {
+Result<void> check_state(const Account& account, const LogonRequest& request) {
   if (account.disabled) {
     return fail(Errc::kAccountDisabled, "account");
   }
@@ -108,10 +108,10 @@ Result<void> check_state(const Account& account, const Policy& policy) {
   if (account.password_expired) {
     return fail(Errc::kPasswordExpired, "account");
   }
-  if (account.trust_account) {
+  if (account.trust_account && !request.machine_accounts) {
     return fail(Errc::kTrustAccount, "account");
   }
-  if (!policy.allow_blank_passwords && equal_ct(account.nt_hash.expose(), kBlankHash)) {
+  if (!request.policy.allow_blank_passwords && equal_ct(account.nt_hash.expose(), kBlankHash)) {
     return fail(Errc::kAccountRestriction, "policy.allow_blank_passwords");
   }
   return {};
@@ -168,7 +168,7 @@ Result<LogonResult> verify_with_hash(const LogonRequest& request, Account accoun
   if (!proof.right || !account.has_hash) {
     return fail(Errc::kLogonDenied, kNtResponse);
   }
-  TRY_VOID(check_state(account, request.policy));
+  TRY_VOID(check_state(account, request));
 
   LogonResult result;
   result.session_base_key = std::move(proof.key);

@@ -37,6 +37,7 @@ struct LogonRequest {
   ByteView nt_response;
   ByteView lm_response;
   const Policy& policy;
+  bool machine_accounts = false;  // the caller admits them (AcceptOptions)
 };
 
 struct LogonResult {
@@ -70,7 +71,7 @@ struct Account {
   bool disabled = false;
   bool locked = false;
   bool password_expired = false;
-  bool trust_account = false;  // workstation, server or domain trust ([W], [S], [I] of smbpasswd)
+  bool trust_account = false;  // a computer's ([W], [S] of smbpasswd), or a domain's ([I])
   std::shared_ptr<const Attributes> attributes;
 };
 

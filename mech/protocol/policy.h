@@ -4,6 +4,7 @@
 // `hardened` tightens.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -66,7 +67,13 @@ struct AcceptOptions {
   bool require_sign = false;
   bool require_seal = false;
   bool no_anonymous = false;
+  bool machine_accounts = false;
 };
+// The order in which they travel.
+inline constexpr std::array kAcceptOptions = {
+    &AcceptOptions::missing_bindings_pass, &AcceptOptions::any_bindings_pass,
+    &AcceptOptions::require_sign,          &AcceptOptions::require_seal,
+    &AcceptOptions::no_anonymous,          &AcceptOptions::machine_accounts};
 
 // What this configuration allows beyond the defaults, one sentence each, as "min_version = v1
 // (/etc/gss/ntlm.conf)": for the audit record policy-loosened and for `ntlmctl config`. Empty:

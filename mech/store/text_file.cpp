@@ -84,9 +84,13 @@ const char* apply_flags(std::string_view rest, Account* account) {
       case 'L':
         account->locked = true;
         break;
+      case 'I':
+        account->has_hash =
+            false;  // what two domains share is never a logon ([MS-NRPC] 2.2.1.4.15)
+        account->trust_account = true;
+        break;
       case 'W':
       case 'S':
-      case 'I':
         account->trust_account = true;
         break;
       case 'U':

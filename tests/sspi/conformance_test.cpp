@@ -672,6 +672,78 @@ TEST(OneAttribute, SettingAnythingIsUnsupported) {
   EXPECT_EQ(ApplyControlToken(&pair.server.context, nullptr), SEC_E_UNSUPPORTED_FUNCTION);
 }
 
+TEST(NonUserLogons, AComputersAccountNeedsTheServersConsent) {
+  for (const char* package : {"NTLM", "Negotiate"}) {
+    for (const ULONG request : {0u, ASC_REQ_ALLOW_NON_USER_LOGONS}) {
+      Client client(package, "host$", "Password");
+      Server server(package);
+      server.request = request;
+      EXPECT_EQ(exchange(client, server).server, request != 0 ? SEC_E_OK : SEC_E_LOGON_DENIED)
+          << package << ": " << SspiCompatGetLastText();
+      if (request == 0) {
+        // STATUS_NOLOGON_WORKSTATION_TRUST_ACCOUNT
+        EXPECT_EQ(static_cast<std::uint32_t>(SspiCompatGetLastNtStatus()), 0xC0000199u) << package;
+      } else {
+        EXPECT_TRUE(server.attributes & ASC_RET_ALLOW_NON_USER_LOGONS);
+      }
+    }
+  }
+  Client user;
+  Server server;
+  server.request = ASC_REQ_ALLOW_NON_USER_LOGONS;
+  EXPECT_EQ(exchange(user, server).server, SEC_E_OK);
+  Client wrong("NTLM", "host$", "password");
+  Server consenting;
+  consenting.request = ASC_REQ_ALLOW_NON_USER_LOGONS;
+  EXPECT_EQ(exchange(wrong, consenting).server, SEC_E_LOGON_DENIED);
+}
+
+// WinPR's own attributes are an interface of nobody else's: no secret leaves that way, and none
+// comes in.
+TEST(WinPr, ItsOwnAttributesAreUnsupported) {
+  Pair open;
+  Client client;
+  Server challenged;
+  std::string token;
+  std::string answer;
+  ASSERT_EQ(client.step("", token), SEC_I_CONTINUE_NEEDED);
+  ASSERT_EQ(challenged.step(token, answer), SEC_I_CONTINUE_NEEDED);
+  for (const ULONG number : {1001u, 1002u, 1003u, 1004u, 1100u, 1101u, 1102u, 1103u, 1104u, 1105u,
+                             1106u, 1107u, 1108u, 1109u}) {
+    for (Side* side : {static_cast<Side*>(&open.client), static_cast<Side*>(&open.server),
+                       static_cast<Side*>(&challenged)}) {
+      char room[512] = "untouched";
+      EXPECT_EQ(QueryContextAttributesA(&side->context, number, room), SEC_E_UNSUPPORTED_FUNCTION);
+      EXPECT_EQ(QueryContextAttributesW(&side->context, number, room), SEC_E_UNSUPPORTED_FUNCTION);
+      EXPECT_STREQ(room, "untouched");
+      EXPECT_EQ(SetContextAttributesA(&side->context, number, room, sizeof room),
+                SEC_E_UNSUPPORTED_FUNCTION);
+      EXPECT_EQ(SetContextAttributesW(&side->context, number, room, sizeof room),
+                SEC_E_UNSUPPORTED_FUNCTION);
+    }
+  }
+}
+
+// A server that completes every leg, as FreeRDP's does where it is told to, comes to the same end.
+TEST(WinPr, CompletingEachLegChangesNothing) {
+  Client client;
+  Server server;
+  std::string up;
+  std::string down;
+  ASSERT_EQ(client.step("", up), SEC_I_CONTINUE_NEEDED);
+  ASSERT_EQ(server.step(up, down), SEC_I_CONTINUE_NEEDED);
+  std::string token = down;
+  SecBuffer buffer{static_cast<ULONG>(token.size()), SECBUFFER_TOKEN, token.data()};
+  SecBufferDesc desc{SECBUFFER_VERSION, 1, &buffer};
+  EXPECT_EQ(CompleteAuthToken(&server.context, &desc), SEC_E_OK);
+  EXPECT_EQ(token, down);
+  ASSERT_EQ(client.step(down, up), SEC_E_OK);
+  EXPECT_EQ(CompleteAuthToken(&client.context, &desc), SEC_E_OK);
+  ASSERT_EQ(server.step(up, down), SEC_E_OK);
+  EXPECT_EQ(CompleteAuthToken(&server.context, &desc), SEC_E_OK);
+  EXPECT_EQ(session_key(client), session_key(server));
+}
+
 // ---- wire: facts 86 to 89 ----
 
 ULONG flags_of(const std::string& token, std::size_t at) {

@@ -41,6 +41,7 @@ struct Logon {
   Bytes user = utf16le_from_utf8("User").value();
   Bytes domain = utf16le_from_utf8("Domain").value();
   NtlmVersion version = NtlmVersion::kV2;
+  bool machine_accounts = false;
   Bytes nt, lm = Bytes(24);
 
   Logon() { answer("Domain"); }
@@ -64,7 +65,8 @@ struct Logon {
     }
   }
   LogonRequest request() const {
-    return {user, domain, name, "COMPUTER", host, version, kServer, nt, lm, policy};
+    return {user, domain, name,   "COMPUTER",      host, version, kServer,
+            nt,   lm,     policy, machine_accounts};
   }
   static Account account(const char* nt_hash = kNtHash) {
     Account account;
@@ -283,6 +285,21 @@ TEST(VerifyWithHash, StateCountsOnlyAfterTheProof) {
     account.*c.flag = true;
     logon.nt[0] ^= 1;
     EXPECT_EQ(logon.error(std::move(account)), Errc::kLogonDenied);
+  }
+}
+
+TEST(VerifyWithHash, AComputersAccountNeedsTheCallersConsent) {
+  Logon logon;
+  logon.machine_accounts = true;
+  for (const bool disabled : {false, true}) {
+    Account account = Logon::account();
+    account.trust_account = true;
+    account.disabled = disabled;
+    if (disabled) {
+      EXPECT_EQ(logon.error(std::move(account)), Errc::kAccountDisabled);
+    } else {
+      EXPECT_TRUE(logon.verify(std::move(account)));
+    }
   }
 }
 

@@ -89,7 +89,9 @@ TEST(TextLine, SmbpasswdFlags) {
   EXPECT_TRUE(account(smbpasswd("user", "[UL         ]")).locked);
   EXPECT_TRUE(account(smbpasswd("host$", "[W          ]")).trust_account);
   EXPECT_TRUE(account(smbpasswd("host$", "[S          ]")).trust_account);
-  EXPECT_TRUE(account(smbpasswd("host$", "[I          ]")).trust_account);
+  const Account domain = account(smbpasswd("DOM$", "[I          ]"));
+  EXPECT_TRUE(domain.trust_account);
+  EXPECT_FALSE(domain.has_hash);  // of a trust between domains: nobody logs in with it
   EXPECT_FALSE(account(smbpasswd("user", "[NU         ]")).has_hash);
   const Account plain = account(smbpasswd("user", "[UX         ]"));
   EXPECT_TRUE(plain.has_hash);

@@ -57,18 +57,18 @@ typedef char16_t WCHAR;
 #define SSPI_COMPAT_WIDE(text) SSPI_COMPAT_WIDE_(text)
 
 typedef void *PVOID, *LPVOID, *HANDLE;
-typedef HANDLE *PHANDLE;
+typedef HANDLE* PHANDLE;
 typedef const void *PCVOID, *LPCVOID;
 typedef CHAR *PCHAR, *PSTR, *LPSTR;
 typedef const CHAR *PCSTR, *LPCSTR;
 typedef WCHAR *PWCHAR, *PWSTR, *LPWSTR;
 typedef const WCHAR *PCWSTR, *LPCWSTR;
-typedef UCHAR *PUCHAR;
+typedef UCHAR* PUCHAR;
 typedef BYTE *PBYTE, *LPBYTE;
-typedef BOOLEAN *PBOOLEAN;
-typedef USHORT *PUSHORT;
-typedef LONG *PLONG;
-typedef ULONG *PULONG;
+typedef BOOLEAN* PBOOLEAN;
+typedef USHORT* PUSHORT;
+typedef LONG* PLONG;
+typedef ULONG* PULONG;
 typedef DWORD *PDWORD, *LPDWORD;
 
 #ifdef UNICODE
@@ -137,7 +137,7 @@ typedef struct _FILETIME {
 #endif
 
 SSPI_COMPAT_ASSERT(sizeof(ULONG) == 4 && sizeof(LONG) == 4 && sizeof(WCHAR) == 2 &&
-                   sizeof(ULONG_PTR) == sizeof(void *));
+                   sizeof(ULONG_PTR) == sizeof(void*));
 SSPI_COMPAT_ASSERT(sizeof(BOOLEAN) == 1 && sizeof(BOOL) == 4 && sizeof(GUID) == 16 &&
                    sizeof(LUID) == 8);
 

@@ -4,6 +4,7 @@
 #include <pwd.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <string_view>
 
@@ -42,12 +43,16 @@ std::optional<uid_t> uid_of(std::string_view name) {
   if (const auto number = number_of(name)) {
     return *number;
   }
-  const passwd *user = ::getpwnam(std::string(name).c_str());
-  return user != nullptr ? std::optional(user->pw_uid) : std::nullopt;
+  passwd entry{};
+  passwd* found = nullptr;
+  std::array<char, 16384> room;
+  const int error =
+      ::getpwnam_r(std::string(name).c_str(), &entry, room.data(), room.size(), &found);
+  return error == 0 && found != nullptr ? std::optional(entry.pw_uid) : std::nullopt;
 }
 
 // False for a word that is none of these.
-bool require(Policy &policy, std::string_view what) {
+bool require(Policy& policy, std::string_view what) {
   if (what == "sign") {
     policy.require_sign = true;
   } else if (what == "seal") {
@@ -66,13 +71,13 @@ bool require(Policy &policy, std::string_view what) {
 
 // The sentence that says which target the whole daemon's policy does not allow;
 // empty when it does.
-std::string restrict_targets(Policy &policy, std::string_view list) {
+std::string restrict_targets(Policy& policy, std::string_view list) {
   std::vector<std::string> targets;
   for (const std::string_view target : split(list, ',')) {
-    const auto &allowed = policy.accepted_targets;
+    const auto& allowed = policy.accepted_targets;
     if (!allowed.empty() &&
         std::none_of(allowed.begin(), allowed.end(),
-                     [&](const std::string &one) { return equal_ignoring_case(one, target); })) {
+                     [&](const std::string& one) { return equal_ignoring_case(one, target); })) {
       return "target '" + escaped(target) + "' is none of [policy] accepted_targets";
     }
     targets.emplace_back(target);
@@ -89,7 +94,7 @@ std::string restrict_targets(Policy &policy, std::string_view list) {
 
 // The sentence that says what is wrong with a word of a line; empty when
 // nothing is.
-std::string apply(Section &section, std::string_view word) {
+std::string apply(Section& section, std::string_view word) {
   const auto equals = word.find('=');
   const std::string_view key = word.substr(0, equals);
   const std::string_view value = equals == word.npos ? "" : word.substr(equals + 1);
@@ -134,14 +139,14 @@ bool Bucket::take(Time now) {
   return true;
 }
 
-tl::expected<std::vector<Section>, std::string> sections_from(const Config &config,
-                                                              const Policy &policy) {
+tl::expected<std::vector<Section>, std::string> sections_from(const Config& config,
+                                                              const Policy& policy) {
   const Section everybody{std::nullopt, config.number("authd", "rate"),
                           config.number("authd", "burst"), policy};
   std::vector<Section> sections;
-  for (const std::string &line : config.list("authd", "peer")) {
+  for (const std::string& line : config.list("authd", "peer")) {
     const auto words = split(line, ' ');
-    const auto wrong = [&](const std::string &why) {
+    const auto wrong = [&](const std::string& why) {
       return Sentence("[authd] peer = " + escaped(line) + ": " + why);
     };
     if (words.empty()) {
@@ -160,7 +165,7 @@ tl::expected<std::vector<Section>, std::string> sections_from(const Config &conf
       }
     }
     if (std::any_of(sections.begin(), sections.end(),
-                    [&](const Section &other) { return other.uid == section.uid; })) {
+                    [&](const Section& other) { return other.uid == section.uid; })) {
       return wrong("a second line for the same user");
     }
     sections.push_back(std::move(section));
@@ -190,8 +195,8 @@ std::optional<std::size_t> Peers::section_of(uid_t uid) const {
 
 bool Peers::connect(uid_t uid, std::size_t section) {
   const std::lock_guard lock(mutex_);
-  const Section &limits = sections_[section];
-  Use &use = uses_
+  const Section& limits = sections_[section];
+  Use& use = uses_
                  .try_emplace(
                      uid, Use{Bucket(limits.rate, limits.burst, std::chrono::steady_clock::now())})
                  .first->second;
@@ -209,7 +214,7 @@ void Peers::disconnect(uid_t uid) {
 
 bool Peers::open_exchange(uid_t uid) {
   const std::lock_guard lock(mutex_);
-  Use &use = uses_.at(uid);
+  Use& use = uses_.at(uid);
   if (use.exchanges >= kMaxExchanges) {
     return false;
   }

@@ -42,15 +42,15 @@ struct Section {
 // "USER|UID|* [rate=N] [burst=N] [targets=SPN,…]
 // [require=sign,seal,mic,bindings,target]". The sentence says what cannot be
 // understood, or would loosen.
-tl::expected<std::vector<Section>, std::string> sections_from(const Config &config,
-                                                              const protocol::Policy &policy);
+tl::expected<std::vector<Section>, std::string> sections_from(const Config& config,
+                                                              const protocol::Policy& policy);
 
 // The peer of a connection. Thread-safe.
 class Peers {
  public:
   explicit Peers(std::vector<Section> sections, std::uint32_t failures_per_second);
 
-  const std::vector<Section> &sections() const { return sections_; }
+  const std::vector<Section>& sections() const { return sections_; }
   // Of a uid's line; none: it may not ask.
   std::optional<std::size_t> section_of(uid_t uid) const;
 

@@ -34,7 +34,7 @@ constexpr std::size_t kMaxFrame = 70000;
 constexpr std::array kNames = {&HostNames::nb_computer, &HostNames::nb_domain,
                                &HostNames::dns_computer, &HostNames::dns_domain};
 
-[[noreturn]] void end(const char *why, int status) {
+[[noreturn]] void end(const char* why, int status) {
   (void)std::fprintf(stderr, "ntlm-authd: %s\n", why);
   ::_exit(status);
 }
@@ -60,7 +60,7 @@ bool send_frame(int socket, ByteView frame) {
 }
 
 // Empty at the end.
-ByteView receive_frame(int socket, SecretBytes &room) {
+ByteView receive_frame(int socket, SecretBytes& room) {
   ssize_t size;
   do {
     size = ::recv(socket, room.data(), room.size(), MSG_TRUNC);
@@ -70,7 +70,7 @@ ByteView receive_frame(int socket, SecretBytes &room) {
              : ByteView(room).first(static_cast<std::size_t>(size));
 }
 
-void write_answer(Writer &writer, const Result<LogonResult> &result) {
+void write_answer(Writer& writer, const Result<LogonResult>& result) {
   writer.flag(result.has_value());
   if (!result) {
     writer.u16(static_cast<std::uint16_t>(result.error().code));
@@ -82,7 +82,7 @@ void write_answer(Writer &writer, const Result<LogonResult> &result) {
   writer.text(result->store);
 }
 
-Result<LogonResult> read_answer(Reader &reader) {
+Result<LogonResult> read_answer(Reader& reader) {
   if (!reader.flag()) {
     const auto code = static_cast<Errc>(reader.u16());
     return fail(code, reader.flag() ? "winbind.status" : "account");
@@ -96,8 +96,8 @@ Result<LogonResult> read_answer(Reader &reader) {
   return result;
 }
 
-Result<LogonResult> answer(Reader &reader, const protocol::Verifier &verifier,
-                           const protocol::Policy &policy, const HostNames &host) {
+Result<LogonResult> answer(Reader& reader, const protocol::Verifier& verifier,
+                           const protocol::Policy& policy, const HostNames& host) {
   const std::uint8_t version = reader.u8();
   const crypto::ServerChallenge challenge = reader.take<8>();
   const ByteView user = reader.block(kMaxPart);
@@ -117,9 +117,9 @@ Result<LogonResult> answer(Reader &reader, const protocol::Verifier &verifier,
                           lm_response, policy, machine_accounts});
 }
 
-void write_facts(Writer &writer, const protocol::Verifier &verifier) {
+void write_facts(Writer& writer, const protocol::Verifier& verifier) {
   writer.flag(verifier.serves_domain());
-  const HostNames *names = verifier.host_names();
+  const HostNames* names = verifier.host_names();
   writer.flag(names != nullptr);
   for (const auto name : kNames) {
     writer.text(names != nullptr ? names->*name : std::string());
@@ -141,7 +141,7 @@ ByteView StoreClient::ask(ByteView question) const {
   return frame;
 }
 
-Result<LogonResult> StoreClient::verify(const LogonRequest &request) const {
+Result<LogonResult> StoreClient::verify(const LogonRequest& request) const {
   Writer writer(1024, kMaxFrame);
   writer.u8(kVerify);
   writer.u8(static_cast<std::uint8_t>(request.version));
@@ -183,8 +183,8 @@ StoreFacts StoreClient::facts() const {
   return facts;
 }
 
-void serve_store(int socket, const protocol::Verifier &verifier, const protocol::Policy &policy,
-                 const HostNames &host) {
+void serve_store(int socket, const protocol::Verifier& verifier, const protocol::Policy& policy,
+                 const HostNames& host) {
   SecretBytes room(kMaxFrame);
   while (true) {
     const ByteView frame = receive_frame(socket, room);

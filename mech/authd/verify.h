@@ -26,7 +26,7 @@ struct StoreFacts {
 class StoreClient final : public protocol::Verifier {
  public:
   explicit StoreClient(FileDescriptor socket);
-  Result<protocol::LogonResult> verify(const protocol::LogonRequest &request) const override;
+  Result<protocol::LogonResult> verify(const protocol::LogonRequest& request) const override;
   StoreFacts facts() const;
 
  private:
@@ -36,7 +36,7 @@ class StoreClient final : public protocol::Verifier {
 };
 
 // The store process' thread: answers until the front is gone.
-void serve_store(int socket, const protocol::Verifier &verifier, const protocol::Policy &policy,
-                 const protocol::HostNames &host);
+void serve_store(int socket, const protocol::Verifier& verifier, const protocol::Policy& policy,
+                 const protocol::HostNames& host);
 
 }  // namespace ntlm::authd

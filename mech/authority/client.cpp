@@ -361,23 +361,24 @@ class Client final : public protocol::Authority {
 tl::expected<std::optional<std::string>, std::string> socket_of(
     const std::vector<std::string>& stores) {
   constexpr std::string_view kName = "authd";
-  for (const std::string& store : stores) {
-    const bool with_path = store.starts_with("authd:");
-    if (store != kName && !with_path) {
-      continue;
-    }
-    if (stores.size() != 1) {
-      return tl::unexpected<std::string>("store = " + store +
-                                         ": it stands alone; further stores are the daemon's own");
-    }
-    const std::string path = with_path ? store.substr(kName.size() + 1) : kDefaultSocket;
-    if (!path.starts_with('/')) {
-      return tl::unexpected<std::string>("store = " + store + ": '" + path +
-                                         "' is not an absolute path");
-    }
-    return path;
+  const auto is_authd = [](std::string_view store) {
+    return store.substr(0, store.find(':')) == kName;
+  };
+  const auto found = std::ranges::find_if(stores, is_authd);
+  if (found == stores.end()) {
+    return std::nullopt;
   }
-  return std::nullopt;
+  if (stores.size() != 1) {
+    return tl::unexpected<std::string>("store = " + *found +
+                                       ": it stands alone; further stores are the daemon's own");
+  }
+  const bool with_path = found->size() > kName.size();
+  const std::string path = with_path ? found->substr(kName.size() + 1) : kDefaultSocket;
+  if (!path.starts_with('/')) {
+    return tl::unexpected<std::string>("store = " + *found + ": '" + path +
+                                       "' is not an absolute path");
+  }
+  return path;
 }
 
 std::shared_ptr<const protocol::Authority> make_client(ClientSettings settings) {

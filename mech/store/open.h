@@ -15,8 +15,7 @@ namespace ntlm::store {
 
 // Everything that decides which stores are used, so that a change is noticed.
 struct StoreSettings {
-  std::vector<std::string>
-      stores;  // "text:/path", "lmdb:/path", "winbind", "winbind:DOMAIN"
+  std::vector<std::string> stores;  // "text:/path", "lmdb:/path", "winbind", "winbind:DOMAIN"
   std::string user_file;  // NTLM_USER_FILE, or the credential store's keyfile: replaces `stores`
   std::chrono::seconds deadline{5};  // for an answer of winbind
 };
@@ -32,8 +31,8 @@ tl::expected<std::shared_ptr<const protocol::Verifier>, std::string> open_verifi
 std::string last_store_fault();
 void record_store_fault(std::string sentence);
 
-// Why the failures that lock a name (store/lockout.h) are counted for this process alone; empty when
-// other processes share the counts, or no store here needs them.
+// Why the failures that lock a name (store/lockout.h) are counted for this process alone; empty
+// when other processes share the counts, or no store here needs them.
 std::string_view lockout_fault();
 
 // The initiator's default account: the first usable line of the text file (a plaintext password, or

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The bridge in its sshd form, through the real mechglue: tokens of a peer on both ends, names, exported
-// contexts and credentials. [0] which of them [1-] its bytes. Nobody gets in with bytes of his own.
+// The bridge in its sshd form, through the real mechglue: tokens of a peer on both ends, names,
+// exported contexts and credentials. [0] which of them [1-] its bytes. Nobody gets in with bytes of
+// his own.
 #include <gssapi/gssapi_ext.h>
 
 #include <cstdlib>

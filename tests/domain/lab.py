@@ -1,18 +1,20 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""A Samba Active Directory domain for tests: a domain controller and a joined member, without a container engine.
+"""A Samba Active Directory domain for tests: a domain controller, a joined member, and the domain controller of another
+domain that the first one trusts, without a container engine.
 
 Each node is one process that holds its own network, mount, UTS, IPC and process namespaces; Samba's compiled-in
 directories are tmpfs there. Ending that process ends everything in the node, and nothing stays behind.
 
-    lab.py up DIR               bring both nodes up (about 10 s); DIR keeps the state file and the logs
-    lab.py run DIR NODE CMD...  run a command in a node (dc or member)
-    lab.py down DIR             end both nodes
+    lab.py up DIR               bring the nodes up (about 10 s); DIR keeps the state file and the logs
+    lab.py run DIR NODE CMD...  run a command in a node (dc, member or trusted)
+    lab.py down DIR             end the nodes
     lab.py shell DIR            a root shell in the member
 
 Needs root and Debian's samba, samba-ad-provision, winbind, iproute2. The accounts are in accounts.py.
 """
 import argparse
+import concurrent.futures
 import contextlib
 import json
 import os
@@ -24,7 +26,11 @@ import sys
 import time
 
 REALM, DOMAIN, PASSWORD = "LAB.EXAMPLE", "LAB", "Pass-w0rd!"
-DC_IP, MEMBER_IP = "10.53.0.1", "10.53.0.2"
+DC_IP, MEMBER_IP, TRUSTED_IP = "10.53.0.1", "10.53.0.2", "10.53.0.3"
+# The other domain: an alice of its own, with another password, and erin, whom the first has not.
+TRUSTED_REALM, TRUSTED_DOMAIN, TRUSTED_PASSWORD = "TRUSTED.EXAMPLE", "TRUSTED", "An0ther-w0rd!"
+TRUSTED_USERS = ("alice", "erin")
+HOSTS = {"dc": ("dc1", DC_IP), "member": ("mem1", MEMBER_IP), "trusted": ("dc2", TRUSTED_IP)}
 HERE = pathlib.Path(__file__).resolve().parent
 SKIP = 77  # ctest's SKIP_RETURN_CODE
 PRIVATE_DIRS = ("/run/samba", "/var/lib/samba", "/var/cache/samba", "/var/log/samba", "/etc/samba")
@@ -42,8 +48,8 @@ MEMBER_SMB_CONF = f"""[global]
     winbind offline logon = no
     log level = 1
 """
-KRB5_CONF = f"""[libdefaults]
-    default_realm = {REALM}
+KRB5_CONF = """[libdefaults]
+    default_realm = {realm}
     dns_lookup_realm = false
     dns_lookup_kdc = true
     rdns = false
@@ -55,6 +61,8 @@ class Node:
 
     def __init__(self, name, directory, pid=None):
         self.name, self.directory, self.pid = name, pathlib.Path(directory), pid
+        self.host, self.address = HOSTS[name]
+        self.realm = TRUSTED_REALM if name == "trusted" else REALM
 
     def start(self):
         # sleep ignores SIGCHLD (kept over exec), so that daemons that end in this node are reaped.
@@ -103,22 +111,52 @@ class Node:
                 os.kill(pid, number)
         return bool(pids)
 
-    def private_directories(self, address):
+    def private_directories(self):
         """Samba's directories on tmpfs, and the files that say where the domain is."""
         files = self.directory / self.name
         files.mkdir()
-        (files / "krb5.conf").write_text(KRB5_CONF)
-        (files / "resolv.conf").write_text(f"nameserver {DC_IP}\nsearch {REALM.lower()}\n")
-        (files / "hosts").write_text("127.0.0.1 localhost\n" + f"{DC_IP} dc1.{REALM.lower()} dc1\n"
-                                     + f"{MEMBER_IP} mem1.{REALM.lower()} mem1\n")
+        domain = self.realm.lower()
+        (files / "krb5.conf").write_text(KRB5_CONF.format(realm=self.realm))
+        # The first domain's controller knows the names of both.
+        (files / "resolv.conf").write_text(f"nameserver {DC_IP}\nsearch {domain}\n")
+        (files / "hosts").write_text("127.0.0.1 localhost\n" + "".join(
+            f"{address} {host}.{domain} {host}\n" for name, (host, address) in HOSTS.items()
+            if (name == "trusted") == (self.name == "trusted")))
         mounts = "".join(f"mkdir -p {d}; mount -t tmpfs -o mode=0755 lab {d}\n" for d in PRIVATE_DIRS)
         binds = "".join(f"[ -e /etc/{f} ] && mount --bind {files}/{f} /etc/{f}\n"
                         for f in ("krb5.conf", "resolv.conf", "hosts"))
         self.script(mounts + binds + f"""
-            hostname {'dc1' if self.name == 'dc' else 'mem1'}
+            hostname {self.host}
             mkdir -p /var/lib/samba/private /var/lib/samba/winbindd_privileged
             chgrp winbindd_priv /var/lib/samba/winbindd_privileged; chmod 0750 /var/lib/samba/winbindd_privileged
-            ip link set lo up; ip address add {address}/24 dev lab0; ip link set lab0 up""")
+            ip link set lo up; ip address add {self.address}/24 dev lab0; ip link set lab0 up""")
+
+    def provision(self, domain, password, forwarder):
+        self.script(f"""
+            samba-tool domain provision --realm={self.realm} --domain={domain} --host-name={self.host.upper()} \
+                --host-ip={self.address} --adminpass='{password}' --server-role=dc --dns-backend=SAMBA_INTERNAL \
+                --option='dns forwarder = {forwarder}' >/var/log/samba/provision 2>&1 \
+                || {{ cat /var/log/samba/provision; exit 1; }}
+            sed -i 's/^\\[global\\]$/&\\n\\tldap server require strong auth = no/' /etc/samba/smb.conf
+            chgrp winbindd_priv /var/lib/samba/winbindd_privileged""")
+
+    def start_dc(self):
+        self.run("samba", "-D")
+        self.script("""
+            for i in {1..1000}; do
+              for port in 88 389 445; do
+                (exec 3<>/dev/tcp/127.0.0.1/$port) 2>/dev/null || { sleep 0.05; continue 2; }
+              done
+              wbinfo -p >/dev/null 2>&1 && exit 0
+              sleep 0.05
+            done
+            echo "the domain controller does not answer"; exit 1""")
+
+    def stop_dc(self):
+        if not self.signal("samba", signal.SIGTERM):
+            print(f"lab: the domain controller {self.host} was not running", file=sys.stderr)
+        # Its children outlive it for a moment, and the next one's ports are theirs until then.
+        until(lambda: not self.processes(), 60, f"the end of the domain controller {self.host}")
 
 
 def until(condition, seconds, what, pause=0.02):
@@ -139,67 +177,63 @@ class Lab:
         self.directory = pathlib.Path(directory).resolve()
         self.state = self.directory / "lab.json"
         pids = json.loads(self.state.read_text()) if self.state.exists() else {}
-        self.dc = Node("dc", self.directory, pids.get("dc"))
-        self.member = Node("member", self.directory, pids.get("member"))
-
-    def node(self, name):
-        return {"dc": self.dc, "member": self.member}[name]
+        self.nodes = {name: Node(name, self.directory, pids.get(name)) for name in HOSTS}
+        self.dc, self.member, self.trusted = self.nodes.values()
 
     def up(self):
         self.directory.mkdir(parents=True, exist_ok=True)
         if self.state.exists():
             self.down()
-        for node in (self.dc, self.member):
-            shutil.rmtree(self.directory / node.name, ignore_errors=True)
+        for name in HOSTS:
+            shutil.rmtree(self.directory / name, ignore_errors=True)
         try:
-            for node in (self.dc, self.member):
+            for node in self.nodes.values():
                 node.start()
-                self.state.write_text(json.dumps({n.name: n.pid for n in (self.dc, self.member) if n.pid}))
-            subprocess.run(["ip", "link", "add", "lab0", "netns", str(self.dc.pid), "type", "veth", "peer", "name",
-                            "lab0", "netns", str(self.member.pid)], check=True)
-            self.dc.private_directories(DC_IP)
-            self.member.private_directories(MEMBER_IP)
-            self.provision()
-            self.start_dc()
-            self.join()
+                self.state.write_text(json.dumps({n.name: n.pid for n in self.nodes.values() if n.pid}))
+            self.connect()
+            with concurrent.futures.ThreadPoolExecutor() as beside:
+                trusted = beside.submit(self.make_trusted)
+                self.make_dc()
+                self.join()
+                trusted.result()
+            self.trust()
+            self.start_winbindd()
         except BaseException:
             self.down()
             raise
 
-    def provision(self):
-        self.dc.script(f"""
-            samba-tool domain provision --realm={REALM} --domain={DOMAIN} --host-name=DC1 --host-ip={DC_IP} \
-                --adminpass='{PASSWORD}' --server-role=dc --dns-backend=SAMBA_INTERNAL \
-                --option='dns forwarder = 127.0.0.1' >/var/log/samba/provision 2>&1 \
-                || {{ cat /var/log/samba/provision; exit 1; }}
-            sed -i 's/^\\[global\\]$/&\\n\\tldap server require strong auth = no/' /etc/samba/smb.conf
-            chgrp winbindd_priv /var/lib/samba/winbindd_privileged""")
+    def connect(self):
+        """One wire for all: a bridge in the domain controller's node, called lab0 as the others' ends."""
+        self.dc.script("ip link add lab0 type bridge")
+        for node in (self.member, self.trusted):
+            subprocess.run(["ip", "link", "add", f"to-{node.name}", "netns", str(self.dc.pid), "type", "veth", "peer",
+                            "name", "lab0", "netns", str(node.pid)], check=True)
+            self.dc.script(f"ip link set to-{node.name} master lab0 up")
+        for node in self.nodes.values():
+            node.private_directories()
+
+    def make_dc(self):
+        self.dc.provision(DOMAIN, PASSWORD, forwarder=TRUSTED_IP)
         self.dc.run("/usr/bin/python3", HERE / "accounts.py", PASSWORD)
+        self.dc.start_dc()
 
-    def start_dc(self):
-        self.dc.run("samba", "-D")
-        self.dc.script("""
-            for i in {1..1000}; do
-              for port in 88 389 445; do
-                (exec 3<>/dev/tcp/127.0.0.1/$port) 2>/dev/null || { sleep 0.05; continue 2; }
-              done
-              wbinfo -p >/dev/null 2>&1 && exit 0
-              sleep 0.05
-            done
-            echo "the domain controller does not answer"; exit 1""")
+    def make_trusted(self):
+        # Names that neither has end here: nothing routes to that address.
+        self.trusted.provision(TRUSTED_DOMAIN, TRUSTED_PASSWORD, forwarder="192.0.2.1")
+        for user in TRUSTED_USERS:
+            self.trusted.run("samba-tool", "user", "add", user, TRUSTED_PASSWORD)
+        self.trusted.start_dc()
 
-    def stop_dc(self):
-        if not self.dc.signal("samba", signal.SIGTERM):
-            print("lab: the domain controller was not running", file=sys.stderr)
-        # Its children outlive it for a moment, and the next one's ports are theirs until then.
-        until(lambda: not self.dc.processes(), 60, "the end of the domain controller")
+    def trust(self):
+        """Users of the other domain may log in in the first one, and not the other way round."""
+        self.dc.run("samba-tool", "domain", "trust", "create", TRUSTED_REALM, "--type=external", "--direction=outgoing",
+                    "--create-location=both", "-U", f"{TRUSTED_DOMAIN}\\Administrator%{TRUSTED_PASSWORD}")
 
     def join(self):
         (self.directory / "member/smb.conf").write_text(MEMBER_SMB_CONF)
         self.member.script(f"""
             cp {self.directory}/member/smb.conf /etc/samba/smb.conf
             net ads join -U 'Administrator%{PASSWORD}' >/var/log/samba/join 2>&1 || {{ cat /var/log/samba/join; exit 1; }}""")
-        self.start_winbindd()
 
     def start_winbindd(self):
         """Also when it runs already: it answers afterwards."""
@@ -215,9 +249,10 @@ class Lab:
     def mend(self):
         """Everything is there and answers, whatever an outage broke off in."""
         self.wire(True)
-        if not self.dc.processes("samba"):
-            print("lab: the domain controller was not running", file=sys.stderr)
-            self.start_dc()
+        for node in (self.dc, self.trusted):
+            if not node.processes("samba"):
+                print(f"lab: the domain controller {node.host} was not running", file=sys.stderr)
+                node.start_dc()
         if not self.member.signal("winbindd", signal.SIGCONT):
             print("lab: winbindd was not running", file=sys.stderr)
         self.start_winbindd()
@@ -226,7 +261,7 @@ class Lab:
         self.member.run("ip", "link", "set", "lab0", "up" if connected else "down")
 
     def down(self):
-        for node in (self.dc, self.member):
+        for node in self.nodes.values():
             if node.pid and self.is_holder(node.pid):
                 os.kill(node.pid, signal.SIGKILL)
                 # The kernel ends a process namespace's first process last.
@@ -271,12 +306,13 @@ def main():
     if arguments.action == "up":
         began = time.monotonic()
         lab.up()
-        print(f"domain {DOMAIN} ({REALM}) is up after {time.monotonic() - began:.1f} s; passwords are {PASSWORD}")
+        print(f"domain {DOMAIN} ({REALM}) is up after {time.monotonic() - began:.1f} s; passwords are {PASSWORD}, of "
+              f"{TRUSTED_DOMAIN} ({TRUSTED_REALM}) {TRUSTED_PASSWORD}")
     elif arguments.action == "down":
         lab.down()
     elif arguments.action == "run":
         node, *command = arguments.rest
-        return subprocess.run(lab.node(node).command(*command)).returncode
+        return subprocess.run(lab.nodes[node].command(*command)).returncode
     else:
         return subprocess.run(lab.member.command("bash")).returncode
     return 0

@@ -166,7 +166,11 @@ void allow_questions(Filter& filter) {
 
 void allow_front(Filter& filter, const SandboxNeeds& needs) {
   filter.allow_all({"accept4", "connect", "sendto", "setsockopt", "wait4", "waitid"});
-  filter.allow("socket", {is(0, AF_UNIX)});
+  // Datagrams: what a server does for those who connect to it (winbindd's logons, the bus) is not
+  // to be had.
+  constexpr std::uint64_t kType = 0xf;  // SOCK_TYPE_MASK of the kernel
+  filter.allow("socket", {is(0, AF_UNIX), bits(1, kType, SOCK_DGRAM)});
+  filter.refuse(EACCES, "socket", {is(0, AF_UNIX), bits(1, kType, SOCK_STREAM)});  // syslog(3)
   if (!needs.audit_path.empty()) {
     // Finds the directory by O_PATH, which reads nothing, and appends; never cuts. By renaming it
     // makes room.

@@ -7,8 +7,8 @@
 // Neither process may run a program, make a process, trace, signal or read another, map code,
 // change who it is, or speak anything but AF_UNIX. Besides:
 //   front  opens no file, or, with an audit file: files to append to (never to cut), and renames;
-//          by Landlock, where the kernel has it, in the directory of that file only. Its sockets
-//          may connect, to the system log and to systemd.
+//          by Landlock, where the kernel has it, in the directory of that file only. The
+//          sockets that it makes send datagrams, to the system log and to systemd.
 //   store  opens files to read only, since stores are read again when they change. It makes no
 //          socket, or, with winbind: those to winbindd.
 #pragma once

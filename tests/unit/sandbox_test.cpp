@@ -304,11 +304,9 @@ TEST_F(SandboxTest, FrontServesASocket) {
   const FileDescriptor listener(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
   ASSERT_EQ(::bind(listener.get(), to, sizeof address), 0);
   ASSERT_EQ(::listen(listener.get(), 5), 0);
+  const FileDescriptor client(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(::connect(client.get(), to, sizeof address), 0);
   const auto serve = [&] {
-    const FileDescriptor client(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-    if (::connect(client.get(), to, sizeof address) != 0) {
-      return 1;
-    }
     const FileDescriptor server(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
     ucred peer{};
     socklen_t size = sizeof peer;
@@ -320,6 +318,17 @@ TEST_F(SandboxTest, FrontServesASocket) {
     return served ? 0 : 2;
   };
   EXPECT_EQ(run(Role::kFront, serve), 0);
+}
+
+// Whoever connects to winbindd may choose a challenge.
+TEST_F(SandboxTest, FrontConnectsToNoServer) {
+  const auto socket_of = [](int type) {
+    return run(Role::kFront,
+               [&] { return ::socket(AF_UNIX, type | SOCK_CLOEXEC, 0) >= 0 ? 0 : errno; });
+  };
+  EXPECT_EQ(socket_of(SOCK_DGRAM), 0);
+  EXPECT_EQ(socket_of(SOCK_STREAM), EACCES);
+  EXPECT_EQ(socket_of(SOCK_SEQPACKET), kKilled);
 }
 
 TEST_F(SandboxTest, StoreReadsATextFileThatWasReplaced) {

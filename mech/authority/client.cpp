@@ -22,6 +22,7 @@ namespace ntlm::authority {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
 constexpr std::size_t kMaxConnections = 16;
@@ -29,12 +30,30 @@ constexpr const char* kWhere = "authority.call";
 
 tl::unexpected<Error> down() { return fail(Errc::kAuthorityDown, kWhere); }
 
+// Until `events` of a descriptor; false: not in time.
+bool wait_for(int fd, short events, Clock::time_point end) {
+  while (true) {
+    const auto left = std::chrono::ceil<milliseconds>(end - Clock::now()).count();
+    if (left <= 0) {
+      return false;
+    }
+    pollfd wait{fd, events, 0};
+    const int found = ::poll(&wait, 1, static_cast<int>(left));
+    if (found > 0 || (found < 0 && errno != EINTR)) {
+      return found > 0;
+    }
+  }
+}
+
 class Connection {
  public:
-  explicit Connection(FileDescriptor socket) : socket_(std::move(socket)), reply_(kMaxReply) {}
+  Connection(FileDescriptor socket, Clock::duration limit)
+      : socket_(std::move(socket)), limit_(limit), reply_(kMaxReply) {}
 
   // Whoever holds it may call(). A broken connection serves nobody any more.
   std::timed_mutex mutex;
+  // Exchanges that are open here.
+  std::atomic<std::size_t> open{0};
   bool broken() const { return broken_.load(std::memory_order_relaxed); }
   // A connection belongs to the process that made it: two on one socket would mix their frames.
   bool is_ours() const { return maker_ == process_number(); }
@@ -42,7 +61,8 @@ class Connection {
   // The answer to `frame`; a view into this connection's memory. Nothing at all came back from a
   // connection that the daemon had closed before: `stale`, and the frame may be sent elsewhere.
   Result<Reply> call(ByteView frame, std::uint32_t number, Clock::time_point end, bool& stale) {
-    if (!send(frame)) {
+    send_aborts();
+    if (!send(frame, end)) {
       stale = errno == EPIPE || errno == ECONNRESET;
       return give_up();
     }
@@ -60,26 +80,55 @@ class Connection {
   }
   // Leaves nothing of the last answer.
   void forget() { wipe(reply_.data(), std::exchange(filled_, 0)); }
-  // No answer comes.
-  void tell(ByteView frame) {
-    if (!send(frame)) {
-      broken_ = true;
+
+  // The daemon hears of it at once, or before the next call when somebody calls at the moment.
+  // Never waits.
+  void abort(const Handle& handle) {
+    {
+      const std::lock_guard guard(aborts_mutex_);
+      aborts_.push_back(handle);
+    }
+    if (const std::unique_lock lock(mutex, std::try_to_lock); lock) {
+      send_aborts();
     }
   }
 
  private:
-  bool send(ByteView frame) const {
-    ssize_t sent;
-    do {
-      sent = ::send(socket_.get(), frame.data(), frame.size(), MSG_NOSIGNAL);
-    } while (sent < 0 && errno == EINTR);
-    return sent == static_cast<ssize_t>(frame.size());
+  bool send(ByteView frame, Clock::time_point end) const {
+    while (true) {
+      const ssize_t sent =
+          ::send(socket_.get(), frame.data(), frame.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (sent >= 0) {
+        return sent == static_cast<ssize_t>(frame.size());
+      }
+      if (errno == EAGAIN && !wait_for(socket_.get(), POLLOUT, end)) {
+        return false;
+      }
+      if (errno != EAGAIN && errno != EINTR) {
+        return false;
+      }
+    }
+  }
+
+  // What a daemon that does not read has no room for stays for the next time.
+  void send_aborts() {
+    const std::lock_guard guard(aborts_mutex_);
+    while (!aborts_.empty()) {
+      const auto frame = write_request({0, Abort{aborts_.back()}});
+      if (frame && !send(*frame, Clock::time_point())) {
+        return;
+      }
+      aborts_.pop_back();
+    }
   }
 
   // The size of the frame; 0 at the end of the stream, -1 for no answer in time. The socket's own
-  // time limit ends a recv; only an interrupted one is measured anew.
+  // time limit ends a recv; only where less is left, or after an interruption, is the time
+  // measured.
   ssize_t receive(Clock::time_point end) {
-    while (true) {
+    constexpr milliseconds kSlack{50};
+    bool measure = end - Clock::now() + kSlack < limit_;
+    while (!measure || wait_for(socket_.get(), POLLIN, end)) {
       const ssize_t size = ::recv(socket_.get(), reply_.data(), reply_.size(), MSG_TRUNC);
       if (size >= 0) {
         return size;
@@ -90,12 +139,9 @@ class Connection {
       if (errno != EINTR) {
         return -1;
       }
-      const auto left = std::chrono::duration_cast<milliseconds>(end - Clock::now()).count();
-      pollfd wait{socket_.get(), POLLIN, 0};
-      if (left <= 0 || (::poll(&wait, 1, static_cast<int>(left)) <= 0 && errno != EINTR)) {
-        return -1;
-      }
+      measure = true;
     }
+    return -1;
   }
 
   tl::unexpected<Error> give_up() {
@@ -104,10 +150,13 @@ class Connection {
   }
 
   FileDescriptor socket_;
+  const Clock::duration limit_;  // of its recv
   SecretBytes reply_;
   std::size_t filled_ = 0;
   std::uint64_t maker_ = process_number();
   std::atomic<bool> broken_{false};
+  std::mutex aborts_mutex_;
+  std::vector<Handle> aborts_;
 };
 
 using Shared = std::shared_ptr<Connection>;
@@ -138,7 +187,12 @@ tl::unexpected<Refused> refuse(Errc code, std::string why) {
   return tl::unexpected<Refused>({code, std::move(why)});
 }
 
-Connected connect_to(const ClientSettings& settings) {
+timeval time_limit(Clock::duration limit) {
+  const auto all = std::chrono::duration_cast<microseconds>(limit).count();
+  return {all / 1'000'000, all % 1'000'000};
+}
+
+Connected connect_to(const ClientSettings& settings, Clock::time_point end) {
   const std::string& path = settings.socket;
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -150,10 +204,13 @@ Connected connect_to(const ClientSettings& settings) {
   }
   path.copy(address.sun_path, path.size());
   FileDescriptor socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-  const timeval limit{settings.deadline.count(), 0};
+  // That of sending ends a connect() to a full queue. Zero would be no limit.
+  const timeval to_connect =
+      time_limit(std::max<Clock::duration>(end - Clock::now(), milliseconds(1)));
+  const timeval to_receive = time_limit(settings.deadline);
   if (socket.get() < 0 ||
-      ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) != 0 ||
-      ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) != 0) {
+      ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &to_connect, sizeof to_connect) != 0 ||
+      ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &to_receive, sizeof to_receive) != 0) {
     return refuse(Errc::kAuthorityDown, reason(path, errno));
   }
   int done;
@@ -180,40 +237,43 @@ class Pool {
  public:
   explicit Pool(const ClientSettings& settings) : settings_(settings) {}
 
+  // A free one where another exchange ends none of those that are open; a new one; a busy one.
   Result<Turn> take(Clock::time_point end) {
-    Shared busiest;
+    Shared shared;
     {
       const std::lock_guard guard(mutex_);
       std::erase_if(connections_, [](const Shared& one) { return one->broken(); });
-      for (std::size_t i = 0; i < connections_.size(); ++i) {
-        Lock lock(connections_[i]->mutex, std::try_to_lock);
-        if (lock) {
-          return Turn{connections_[i], std::move(lock), false};
+      for (const Shared& one : connections_) {
+        if (one->open.load(std::memory_order_relaxed) >= kMaxExchanges) {
+          continue;
+        }
+        if (Lock lock(one->mutex, std::try_to_lock); lock) {
+          return Turn{one, std::move(lock), false};
         }
       }
       if (connections_.size() >= kMaxConnections) {
-        busiest = connections_[next_++ % connections_.size()];
+        shared = connections_[next_++ % connections_.size()];
       }
     }
-    if (busiest == nullptr) {
-      return add();
+    if (shared == nullptr) {
+      return add(end);
     }
-    Lock lock(busiest->mutex, end);
-    if (!lock || busiest->broken()) {
+    Lock lock(shared->mutex, end);
+    if (!lock || shared->broken()) {
       return down();
     }
-    return Turn{std::move(busiest), std::move(lock), false};
+    return Turn{std::move(shared), std::move(lock), false};
   }
 
-  Result<Turn> add() {
-    auto socket = connect_to(settings_);
+  Result<Turn> add(Clock::time_point end) {
+    auto socket = connect_to(settings_, end);
     if (!socket) {
       if (settings_.report != nullptr) {
         settings_.report(std::move(socket.error().why));
       }
       return fail(socket.error().code, "authority.connect");
     }
-    auto connection = std::make_shared<Connection>(std::move(*socket));
+    auto connection = std::make_shared<Connection>(std::move(*socket), settings_.deadline);
     Lock lock(connection->mutex);
     const std::lock_guard guard(mutex_);
     connections_.push_back(connection);
@@ -239,21 +299,17 @@ std::uint32_t next_number() {
 class ClientExchange final : public protocol::Authority::Exchange {
  public:
   ClientExchange(Shared connection, Handle handle, std::chrono::seconds deadline)
-      : connection_(std::move(connection)), handle_(handle), deadline_(deadline) {}
+      : connection_(std::move(connection)), handle_(handle), deadline_(deadline) {
+    ++connection_->open;
+  }
   ClientExchange(const ClientExchange&) = delete;
   ClientExchange& operator=(const ClientExchange&) = delete;
 
-  // The daemon forgets what a client gave up; only where nobody has to wait for that.
+  // The daemon forgets what a client gave up.
   ~ClientExchange() override {
-    if (finished_ || !connection_->is_ours() || connection_->broken()) {
-      return;
-    }
-    const Lock lock(connection_->mutex, std::try_to_lock);
-    if (!lock) {
-      return;
-    }
-    if (const auto frame = write_request({next_number(), Abort{handle_}})) {
-      connection_->tell(*frame);
+    --connection_->open;
+    if (!finished_ && connection_->is_ours() && !connection_->broken()) {
+      connection_->abort(handle_);
     }
   }
 
@@ -319,7 +375,7 @@ class Client final : public protocol::Authority {
     // The daemon was started anew since: the old connections are gone, and nothing was lost.
     if (!reply && stale && !turn.fresh) {
       turn.lock.unlock();
-      TRY(turn, pool.add());
+      TRY(turn, pool.add(end));
       reply = turn.connection->call(frame, number, end, stale);
     }
     if (!reply) {

@@ -26,6 +26,7 @@ namespace ntlm::authority {
 
 inline constexpr std::size_t kMaxRequest = 8192;  // bytes of a frame
 inline constexpr std::size_t kMaxReply = 70000;   // an acceptor with all its attributes
+inline constexpr std::size_t kMaxExchanges = 64;  // of a connection; one more ends the oldest
 
 using Handle = std::array<std::uint8_t, 16>;
 

@@ -1,0 +1,424 @@
+// SPDX-License-Identifier: MIT
+// What an application gets through ntlm-authd is what it would get from stores of its own.
+#include <functional>
+
+#include "authd/worker.h"
+
+namespace ntlm::test {
+namespace {
+
+// Different names, so that a lock or a record of another test is nobody's concern.
+constexpr const char* kUnlocked = "[policy]\n lockout_threshold = 0\n";
+// The NT hash of "Password".
+#define NT_HASH "A4F49C406510BDCAB6824EE7C30FD852"
+#define LM_NONE "XXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXX"
+constexpr const char* kStates =
+    "fit:1001:" LM_NONE ":" NT_HASH ":[U          ]:LCT-00000000:\n"
+    "off:1002:" LM_NONE ":" NT_HASH ":[DU         ]:LCT-00000000:\n";
+
+gss_channel_bindings_struct bindings_of(std::string& data) {
+  return {0, {0, nullptr}, 0, {0, nullptr}, {data.size(), data.data()}};
+}
+
+class Function : public testing::Test {
+ protected:
+  Daemon daemon_{kUnlocked};
+  Worker worker_{daemon_};
+};
+
+TEST_F(Function, ALogonThenMessagesBothWays) {
+  Credential alice = initiator("TEST\\alice", "Secret1");
+  Legs legs;
+  ASSERT_EQ(legs.half(alice.get()).major, GSS_S_CONTINUE_NEEDED);
+  ASSERT_EQ(legs.accept(), kComplete);
+  EXPECT_EQ(shown(legs.source.get()), "TEST\\alice");
+  EXPECT_EQ(legs.flags & kProtected, kProtected);
+  expect_message_passes(legs.initiator, legs.acceptor, "there");
+  expect_message_passes(legs.acceptor, legs.initiator, "and back");
+}
+
+TEST_F(Function, Spnego) {
+  setenv("KRB5_CONFIG",
+         daemon_.directory()
+             .write("krb5.conf",
+                    "[libdefaults]\n default_realm = TEST.EXAMPLE\n dns_lookup_kdc = false\n"
+                    " dns_lookup_realm = false\n dns_canonicalize_hostname = false\n")
+             .c_str(),
+         1);
+  Credential alice = initiator("TEST\\alice", "Secret1", &g_only_spnego);
+  Credential accepting;
+  OM_uint32 minor = 0;
+  ASSERT_EQ(gss_acquire_cred(&minor, GSS_C_NO_NAME, 0, &g_only_spnego, GSS_C_ACCEPT,
+                             accepting.out(), nullptr, nullptr),
+            GSS_S_COMPLETE);
+  ASSERT_EQ(gss_set_neg_mechs(&minor, alice.get(), &g_only_ntlm), GSS_S_COMPLETE);
+  ASSERT_EQ(gss_set_neg_mechs(&minor, accepting.get(), &g_only_ntlm), GSS_S_COMPLETE);
+  Context ours, theirs;
+  Buffer there, back;
+  Name target = import("HTTP@localhost", GSS_C_NT_HOSTBASED_SERVICE);
+  OM_uint32 initiated = GSS_S_CONTINUE_NEEDED, accepted = GSS_S_CONTINUE_NEEDED;
+  for (int leg = 0; leg < 4 && (initiated != 0 || accepted != 0); ++leg) {
+    if (initiated == GSS_S_CONTINUE_NEEDED) {
+      initiated = gss_init_sec_context(&minor, alice.get(), &ours.get(), target.get(), &g_spnego,
+                                       kProtected, 0, GSS_C_NO_CHANNEL_BINDINGS, &back.get(),
+                                       nullptr, there.out(), nullptr, nullptr);
+      ASSERT_FALSE(GSS_ERROR(initiated));
+    }
+    if (accepted == GSS_S_CONTINUE_NEEDED) {
+      accepted = gss_accept_sec_context(&minor, &theirs.get(), accepting.get(), &there.get(),
+                                        GSS_C_NO_CHANNEL_BINDINGS, nullptr, nullptr, back.out(),
+                                        nullptr, nullptr, nullptr);
+      ASSERT_FALSE(GSS_ERROR(accepted));
+    }
+  }
+  ASSERT_EQ(initiated | accepted, 0u);
+  expect_message_passes(ours, theirs, "inside SPNEGO");
+  unsetenv("KRB5_CONFIG");
+}
+
+TEST(FunctionOfStates, TheStatusIsThatOfAStoreInTheProcess) {
+  const std::string bindings_always = "[policy]\n lockout_threshold = 0\n";
+  Daemon daemon(kUnlocked, kStates);
+  const std::vector<std::pair<const char*, const char*>> attempts = {
+      {"fit", "Password"}, {"fit", "wrong"},     {"off", "Password"},
+      {"off", "wrong"},    {"nobody", "Password"}};
+  const auto outcomes = [&] {
+    std::vector<Outcome> all;
+    for (const auto& [user, password] : attempts) {
+      all.push_back(login(std::string("TEST\\") + user, password));
+    }
+    return all;
+  };
+  std::vector<Outcome> with_daemon;
+  {
+    const Worker worker(daemon);
+    with_daemon = outcomes();
+    EXPECT_EQ(worker.records(), 0u) << "the daemon has written them";
+  }
+  const TemporaryDirectory directory;
+  directory.write("local.conf", std::string(kNames) + " store = text:" + daemon.path("users") +
+                                    "\n[audit]\n syslog = no\n" + kUnlocked);
+  setenv("GSS_NTLM_CONF", directory.path("local.conf").c_str(), 1);
+  const std::vector<Outcome> in_process = outcomes();
+  unsetenv("GSS_NTLM_CONF");
+  EXPECT_EQ(with_daemon, in_process);
+  EXPECT_EQ(with_daemon[0], kComplete);
+  for (std::size_t i = 1; i < with_daemon.size(); ++i) {
+    EXPECT_EQ(with_daemon[i], (Outcome{GSS_S_FAILURE, GSS_NTLM_MINOR_LOGON_DENIED})) << i;
+  }
+  EXPECT_EQ(daemon.records({}), attempts.size());
+  EXPECT_EQ(daemon.records({"\"reason\":\"wrong-password\""}), 2u);
+  EXPECT_EQ(daemon.records({"\"reason\":\"account-disabled\"", "\"user\":\"off\""}), 1u);
+  EXPECT_EQ(daemon.records({"\"reason\":\"unknown-account\"", "\"user\":\"nobody\""}), 1u);
+}
+
+TEST_F(Function, ARecordNamesTheWorkerItsServiceAndThePrincipal) {
+  Name service = import("HTTP@host.test.example", GSS_C_NT_HOSTBASED_SERVICE);
+  Credential accepting;
+  OM_uint32 minor = 0;
+  ASSERT_EQ(gss_acquire_cred(&minor, service.get(), 0, &g_only_ntlm, GSS_C_ACCEPT, accepting.out(),
+                             nullptr, nullptr),
+            GSS_S_COMPLETE);
+  Credential alice = initiator("TEST\\alice", "Secret1");
+  Legs legs;
+  ASSERT_EQ(legs.half(alice.get(), kProtected, nullptr, "HTTP@host.test.example", accepting.get())
+                .major,
+            GSS_S_CONTINUE_NEEDED);
+  ASSERT_EQ(legs.accept(nullptr, accepting.get()), kComplete);
+  const std::string peer =
+      "uid " + std::to_string(geteuid()) + " pid " + std::to_string(getpid());
+  EXPECT_EQ(daemon_.records({}), 1u);
+  EXPECT_EQ(daemon_.records({peer, "TEST\\\\alice", "\"service\":\"HTTP@host.test.example\"",
+                             "\"target\":\"HTTP/host.test.example\"", "\"mic\":\"verified\""}),
+            1u)
+      << daemon_.directory().read("audit");
+  EXPECT_EQ(worker_.records(), 0u);
+}
+
+TEST_F(Function, AttributesOfTheName) {
+  Credential alice = initiator("TEST\\alice", "Secret1");
+  Legs legs;
+  ASSERT_EQ(legs.half(alice.get()).major, GSS_S_CONTINUE_NEEDED);
+  ASSERT_EQ(legs.accept(), kComplete);
+  const std::vector<std::pair<const char*, const char*>> wanted = {
+      {GSS_NTLM_ATTR_ACCOUNT, "alice"}, {GSS_NTLM_ATTR_DOMAIN, "TEST"},
+      {GSS_NTLM_ATTR_VERSION, "NTLMv2"}, {GSS_NTLM_ATTR_MIC, "verified"},
+      {GSS_NTLM_ATTR_STORE, "text"},     {GSS_NTLM_ATTR_TARGET, "HTTP/host.test.example"}};
+  for (const auto& [attribute, value] : wanted) {
+    gss_buffer_desc name = buffer(attribute);
+    Buffer found, display;
+    OM_uint32 minor = 0;
+    int authenticated = 0, complete = 0, more = -1;
+    ASSERT_EQ(gss_get_name_attribute(&minor, legs.source.get(), &name, &authenticated, &complete,
+                                     found.out(), display.out(), &more),
+              GSS_S_COMPLETE)
+        << attribute;
+    EXPECT_EQ(text(found), value);
+  }
+}
+
+TEST_F(Function, ChannelBindings) {
+  std::string right = "tls-server-end-point:0123456789abcdef0123456789abcdef";
+  std::string other = "tls-server-end-point:fedcba9876543210fedcba9876543210";
+  gss_channel_bindings_struct ours = bindings_of(right), theirs = bindings_of(other);
+  const auto outcome = [&](gss_channel_bindings_t sent, gss_channel_bindings_t expected) {
+    Credential alice = initiator("TEST\\alice", "Secret1");
+    Legs legs;
+    EXPECT_EQ(legs.half(alice.get(), kProtected, sent).major, GSS_S_CONTINUE_NEEDED);
+    return legs.accept(expected).major;
+  };
+  EXPECT_EQ(outcome(&ours, &ours), GSS_S_COMPLETE);
+  EXPECT_EQ(outcome(&theirs, &ours), GSS_S_BAD_BINDINGS);
+  EXPECT_EQ(outcome(nullptr, nullptr), GSS_S_COMPLETE);
+  EXPECT_EQ(outcome(&ours, nullptr), GSS_S_COMPLETE);
+  EXPECT_EQ(outcome(nullptr, &ours), GSS_S_COMPLETE) << "[policy] channel_bindings when-supported";
+  EXPECT_EQ(daemon_.records({"\"bindings\":\"match\""}), 1u);
+  EXPECT_EQ(daemon_.records({"\"bindings\":\"mismatch\"", "bad-bindings"}), 1u);
+  EXPECT_EQ(daemon_.records({"\"bindings\":\"unasked\""}), 1u);
+}
+
+// NEGOTIATE and AUTHENTICATE of nobody are made by hand in hostile_test; here the policy's answer.
+TEST_F(Function, AnEstablishedContextMovesAndAHalfMadeOneDoesNot) {
+  Credential alice = initiator("TEST\\alice", "Secret1");
+  Legs legs;
+  ASSERT_EQ(legs.half(alice.get()).major, GSS_S_CONTINUE_NEEDED);
+  Buffer token;
+  OM_uint32 minor = 0;
+  EXPECT_EQ(gss_export_sec_context(&minor, &legs.acceptor.get(), token.out()),
+            GSS_S_UNAVAILABLE);
+  ASSERT_NE(legs.acceptor.get(), GSS_C_NO_CONTEXT);
+  ASSERT_EQ(legs.accept(), kComplete) << "the refusal has harmed nothing";
+  ASSERT_EQ(gss_export_sec_context(&minor, &legs.acceptor.get(), token.out()), GSS_S_COMPLETE);
+  Context moved;
+  ASSERT_EQ(gss_import_sec_context(&minor, &token.get(), moved.out()), GSS_S_COMPLETE);
+  expect_message_passes(legs.initiator, moved, "elsewhere");
+}
+
+TEST_F(Function, AStoreThatChangesWhileTheDaemonRuns) {
+  EXPECT_NE(login("TEST\\late", "Secret3"), kComplete);
+  daemon_.directory().write("users.new", "TEST:late:Secret3\n");
+  ASSERT_EQ(rename(daemon_.path("users.new").c_str(), daemon_.path("users").c_str()), 0);
+  const auto end = std::chrono::steady_clock::now() + 5s;
+  Outcome outcome;
+  while ((outcome = login("TEST\\late", "Secret3")) != kComplete &&
+         std::chrono::steady_clock::now() < end) {
+    std::this_thread::sleep_for(50ms);
+  }
+  EXPECT_EQ(outcome, kComplete);
+  EXPECT_NE(login("TEST\\alice", "Secret1"), kComplete);
+}
+
+TEST(FunctionOfLmdb, AnAccountAddedWhileTheDaemonRuns) {
+  const TemporaryDirectory directory;
+  const auto add = [&](const std::string& user) {
+    const std::string command = "echo Secret1 | " NTLM_CTL " user --store lmdb:" +
+                                directory.path("accounts") + " add --password-stdin 'TEST\\" +
+                                user + "' >/dev/null";
+    return std::system(command.c_str());
+  };
+  ASSERT_EQ(add("first"), 0);
+  Daemon daemon(kUnlocked, "", "lmdb:" + directory.path("accounts"));
+  const Worker worker(daemon);
+  EXPECT_EQ(login("TEST\\first", "Secret1"), kComplete);
+  EXPECT_NE(login("TEST\\second", "Secret1"), kComplete);
+  ASSERT_EQ(add("second"), 0);
+  EXPECT_EQ(login("TEST\\second", "Secret1"), kComplete);
+}
+
+TEST_F(Function, AServerThatForksAfterAcquiring) {
+  Credential accepting;
+  OM_uint32 minor = 0;
+  ASSERT_EQ(gss_acquire_cred(&minor, GSS_C_NO_NAME, 0, &g_only_ntlm, GSS_C_ACCEPT, accepting.out(),
+                             nullptr, nullptr),
+            GSS_S_COMPLETE);
+  ASSERT_EQ(login(), kComplete);
+  // Half made in the parent: the challenge is the parent's, and the child may not play on.
+  Credential alice = initiator("TEST\\alice", "Secret1");
+  Legs legs;
+  ASSERT_EQ(legs.half(alice.get()).major, GSS_S_CONTINUE_NEEDED);
+  std::vector<pid_t> children;
+  for (int i = 0; i < 4; ++i) {
+    const pid_t child = fork();
+    if (child == 0) {
+      int wrong = legs.accept().major == GSS_S_COMPLETE ? 100 : 0;
+      for (int n = 0; n < 25; ++n) {
+        wrong += login() == kComplete && login("TEST\\bob", "Secret2") == kComplete ? 0 : 1;
+      }
+      _exit(wrong);
+    }
+    children.push_back(child);
+  }
+  for (int n = 0; n < 25; ++n) {
+    EXPECT_EQ(login(), kComplete);
+  }
+  for (const pid_t child : children) {
+    int status = -1;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+  }
+  EXPECT_EQ(legs.accept(), kComplete) << "the children have taken nothing of the parent's";
+}
+
+TEST_F(Function, Threads) {
+  std::vector<std::jthread> threads;
+  std::atomic<int> wrong{0};
+  for (int i = 0; i < 24; ++i) {  // more than there are connections
+    threads.emplace_back([&wrong, i] {
+      for (int n = 0; n < 25; ++n) {
+        const bool right = (i + n) % 5 != 0;
+        const bool in = login("TEST\\alice", right ? "Secret1" : "wrong") == kComplete;
+        wrong += in == right ? 0 : 1;
+      }
+    });
+  }
+  threads.clear();
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(daemon_.records({}), 600u);
+  EXPECT_EQ(worker_.records(), 0u);
+}
+
+// A server with many slow clients holds more open exchanges than one connection may.
+TEST_F(Function, ThousandExchangesOpenAtOnce) {
+  Credential alice = initiator("TEST\\alice", "Secret1");
+  std::vector<Legs> open(1000);
+  for (Legs& legs : open) {
+    ASSERT_EQ(legs.half(alice.get()).major, GSS_S_CONTINUE_NEEDED);
+  }
+  for (Legs& legs : open) {
+    ASSERT_EQ(legs.accept(), kComplete);
+  }
+}
+
+TEST(FunctionOfLockout, CountsForAllWorkers) {
+  const std::string user = "TEST\\locked" + std::to_string(getpid());
+  Daemon daemon("[policy]\n lockout_threshold = 3\n lockout_duration = 2\n",
+                "TEST:" + user.substr(5) + ":Secret1\n");
+  const Worker worker(daemon);
+  const auto in_child = [&](const char* password) {
+    const pid_t child = fork();
+    if (child == 0) {
+      _exit(login(user, password) == kComplete ? 0 : 1);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    return status == 0;
+  };
+  EXPECT_TRUE(in_child("Secret1"));
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_FALSE(in_child("wrong"));
+  }
+  EXPECT_EQ(login(user, "Secret1"), (Outcome{GSS_S_FAILURE, GSS_NTLM_MINOR_LOGON_DENIED}));
+  EXPECT_EQ(daemon.records({"\"reason\":\"account-locked\""}), 1u);
+  std::this_thread::sleep_for(3s);
+  EXPECT_TRUE(in_child("Secret1"));
+}
+
+// Runs in a child as another user, that has a worker's configuration and nothing else.
+int as_uid(uid_t uid, const std::function<int()>& what) {
+  const pid_t child = fork();
+  if (child == 0) {
+    if (setgid(uid) != 0 || setuid(uid) != 0) {
+      _exit(99);
+    }
+    _exit(what());
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+constexpr uid_t kOther = 4711;
+
+class PeerLines : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (geteuid() != 0) {
+      GTEST_SKIP() << "a second user needs root";
+    }
+  }
+  // That user's exit status: 0 in, else the low byte of the minor status.
+  static int login_as(const Daemon& daemon, uid_t uid, OM_uint32 wanted = kProtected,
+                      const char* service = "HTTP@host.test.example") {
+    daemon.open_to_all();
+    return as_uid(uid, [&] {
+      const Worker worker(daemon, "", 0);
+      const Outcome outcome = login("TEST\\alice", "Secret1", wanted, service);
+      return outcome == kComplete ? 0 : static_cast<int>(outcome.minor & 0xff);
+    });
+  }
+};
+constexpr int kLow(OM_uint32 minor) { return static_cast<int>(minor & 0xff); }
+
+TEST_F(PeerLines, AUserWithoutALineIsRefused) {
+  const Daemon daemon("[authd]\n peer = 0\n");
+  EXPECT_EQ(login_as(daemon, 0), 0);
+  EXPECT_EQ(login_as(daemon, kOther), kLow(GSS_NTLM_MINOR_AUTHORITY_ACCESS));
+}
+
+TEST_F(PeerLines, ALineOfAllOthers) {
+  const Daemon daemon("[authd]\n peer = 0\n peer = * require=seal\n");
+  EXPECT_EQ(login_as(daemon, kOther), 0);
+  EXPECT_EQ(login_as(daemon, kOther, GSS_C_INTEG_FLAG), kLow(GSS_NTLM_MINOR_FEATURE_MISSING));
+  EXPECT_EQ(login_as(daemon, 0, GSS_C_INTEG_FLAG), 0);
+}
+
+TEST_F(PeerLines, Targets) {
+  const Daemon daemon("[authd]\n peer = 4711 targets=imap/host.test.example,smtp/host.test.example\n");
+  EXPECT_EQ(login_as(daemon, kOther, kProtected, "imap@host.test.example"), 0);
+  EXPECT_EQ(login_as(daemon, kOther), kLow(GSS_NTLM_MINOR_TARGET_REFUSED));
+}
+
+TEST_F(PeerLines, TheRateIsOfOneUser) {
+  const Daemon daemon("[authd]\n peer = 4711 rate=1 burst=5\n peer = 0\n");
+  daemon.open_to_all();
+  const int refused = as_uid(kOther, [&] {
+    const Worker worker(daemon, "", 0);
+    int count = 0;
+    for (int i = 0; i < 20; ++i) {
+      const Outcome outcome = login();
+      count += outcome.minor == GSS_NTLM_MINOR_TOO_MANY_LOGONS ? 1 : 0;
+      if (i < 5 && outcome != kComplete) {
+        return 98;
+      }
+    }
+    return count;
+  });
+  EXPECT_GE(refused, 12);
+  EXPECT_LE(refused, 15);
+  EXPECT_EQ(login_as(daemon, 0), 0) << "another user's rate";
+}
+
+TEST(FunctionWithoutDaemon, TheWorkerSaysSoAndWritesTheRecord) {
+  Daemon daemon;
+  const Worker worker(daemon);
+  daemon.stop(SIGTERM);
+  const Outcome outcome = login();
+  EXPECT_EQ(outcome, (Outcome{GSS_S_FAILURE, GSS_NTLM_MINOR_AUTHORITY_DOWN}));
+  EXPECT_EQ(worker.records({"\"reason\":\"authority-down\""}), 1u);
+  Buffer text_of_it;
+  OM_uint32 minor = 0, more = 0;
+  ASSERT_EQ(gss_display_status(&minor, outcome.minor, GSS_C_MECH_CODE, &g_ntlm, &more,
+                               text_of_it.out()),
+            GSS_S_COMPLETE);
+  EXPECT_NE(text(text_of_it).find("ntlm-authd"), std::string::npos) << text(text_of_it);
+  daemon.start();
+  EXPECT_EQ(login(), kComplete);
+}
+
+TEST(FunctionWithoutDaemon, SomebodyElseListens) {
+  Daemon daemon;
+  const Worker worker(daemon, "", geteuid() + 1);
+  EXPECT_EQ(login(), (Outcome{GSS_S_FAILURE, GSS_NTLM_MINOR_AUTHORITY_ACCESS}));
+  EXPECT_EQ(worker.records({"\"reason\":\"authority-access\""}), 1u);
+}
+
+TEST(FunctionActivated, TheSocketIsHandedOver) {
+  Daemon daemon;
+  const Worker worker(daemon);
+  EXPECT_EQ(login(), kComplete);
+  daemon.stop(SIGTERM);
+  daemon.start(true);
+  EXPECT_EQ(login(), kComplete);
+}
+
+}  // namespace
+}  // namespace ntlm::test

@@ -20,10 +20,8 @@ struct OpenExchange {
 
 class Exchanges {
  public:
-  static constexpr std::size_t kMost = 64;
-
   std::size_t size() const { return open_.size(); }
-  bool full() const { return open_.size() >= kMost; }
+  bool full() const { return open_.size() >= authority::kMaxExchanges; }
   void add(OpenExchange exchange) { open_.push_back(std::move(exchange)); }
   // Takes it out; nothing when there is none such here.
   std::optional<OpenExchange> take(const authority::Handle& handle);

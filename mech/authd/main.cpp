@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -92,6 +93,7 @@ tl::expected<Daemon, std::string> configure(const std::string& path) {
   daemon.sections = std::move(*sections);
   daemon.threads = config->number("authd", "threads");
   daemon.settings.audit = AuditSettings::from(*config);
+  daemon.settings.audit.failures_per_second = 0;  // Peers counts them, of each user
   if (config->text("ntlm", "display_form") == "user@domain") {
     daemon.settings.display_form = protocol::DisplayForm::kUserAtDomain;
   }
@@ -124,7 +126,8 @@ tl::expected<FileDescriptor, std::string> listen_at(const std::string& path, boo
   }
   FileDescriptor socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   // What another daemon left behind; one that still listens answers.
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ||
+      errno == EAGAIN) {
     return Sentence(path + ": another daemon listens there");
   }
   struct stat status {};
@@ -201,10 +204,22 @@ int run_store(const Daemon& daemon, const std::vector<FileDescriptor>& sockets) 
   return 0;
 }
 
+// A user may have a thousand connections (peers.cpp), which must not be all that there are.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+    limit.rlim_cur = limit.rlim_max;
+    (void)::setrlimit(RLIMIT_NOFILE, &limit);
+  }
+}
+
 int run_front(const Daemon& daemon, std::vector<FileDescriptor> sockets, FileDescriptor listener) {
   ::signal(SIGPIPE, SIG_IGN);
+  raise_descriptor_limit();
   warm_up();
-  Peers peers(daemon.sections, daemon.settings.config.number("authd", "failures_per_second"));
+  const Config& config = daemon.settings.config;
+  Peers peers(daemon.sections, config.number("authd", "failures_per_second"),
+              config.number("audit", "failures_per_second"));
   if (const auto entered =
           enter_sandbox(Role::kFront, {.audit_path = daemon.settings.audit.json.path});
       !entered) {

@@ -7,6 +7,7 @@
 #include <array>
 #include <charconv>
 #include <string_view>
+#include <utility>
 
 #include "base/text.h"
 
@@ -17,6 +18,7 @@ using protocol::Policy;
 using Sentence = tl::unexpected<std::string>;
 
 constexpr std::size_t kMaxConnections = 1024;  // of one uid
+constexpr std::size_t kMaxOfStranger = 4;      // of one without a line, to be told so
 constexpr std::size_t kMaxExchanges = 1024;
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
@@ -176,12 +178,14 @@ tl::expected<std::vector<Section>, std::string> sections_from(const Config& conf
   return sections;
 }
 
-Peers::Peers(std::vector<Section> sections, std::uint32_t failures_per_second)
+Peers::Peers(std::vector<Section> sections, std::uint32_t failures_per_second,
+             std::uint32_t records_per_second)
     : sections_(std::move(sections)),
-      failures_(failures_per_second, failures_per_second, std::chrono::steady_clock::now()) {}
+      failures_(failures_per_second, failures_per_second, std::chrono::steady_clock::now()),
+      records_per_second_(records_per_second) {}
 
-std::optional<std::size_t> Peers::section_of(uid_t uid) const {
-  std::optional<std::size_t> others;
+std::size_t Peers::section_of(uid_t uid) const {
+  std::size_t others = sections_.size();
   for (std::size_t i = 0; i < sections_.size(); ++i) {
     if (sections_[i].uid == uid) {
       return i;
@@ -195,12 +199,13 @@ std::optional<std::size_t> Peers::section_of(uid_t uid) const {
 
 bool Peers::connect(uid_t uid, std::size_t section) {
   const std::lock_guard lock(mutex_);
-  const Section& limits = sections_[section];
-  Use& use = uses_
-                 .try_emplace(
-                     uid, Use{Bucket(limits.rate, limits.burst, std::chrono::steady_clock::now())})
-                 .first->second;
-  if (use.connections >= kMaxConnections) {
+  const Time now = std::chrono::steady_clock::now();
+  const bool listed = section < sections_.size();
+  const Bucket begins(listed ? sections_[section].rate : 1, listed ? sections_[section].burst : 1,
+                      now);
+  const Bucket records(records_per_second_, records_per_second_, now);
+  Use& use = uses_.try_emplace(uid, Use{begins, records}).first->second;
+  if (use.connections >= (listed ? kMaxConnections : kMaxOfStranger)) {
     return false;
   }
   ++use.connections;
@@ -235,6 +240,16 @@ bool Peers::may_begin(uid_t uid) {
 bool Peers::failed() {
   const std::lock_guard lock(mutex_);
   return !failures_.take(std::chrono::steady_clock::now());
+}
+
+std::optional<std::uint64_t> Peers::record_refusal(uid_t uid) {
+  const std::lock_guard lock(mutex_);
+  Use& use = uses_.at(uid);
+  if (!use.records.take(std::chrono::steady_clock::now())) {
+    ++use.unrecorded;
+    return std::nullopt;
+  }
+  return std::exchange(use.unrecorded, 0);
 }
 
 }  // namespace ntlm::authd

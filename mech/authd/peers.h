@@ -48,11 +48,14 @@ tl::expected<std::vector<Section>, std::string> sections_from(const Config& conf
 // The peer of a connection. Thread-safe.
 class Peers {
  public:
-  explicit Peers(std::vector<Section> sections, std::uint32_t failures_per_second);
+  // failures_per_second: of all, before answers wait; records_per_second: of the refusals of one
+  // uid. 0: no limit.
+  Peers(std::vector<Section> sections, std::uint32_t failures_per_second,
+        std::uint32_t records_per_second);
 
   const std::vector<Section>& sections() const { return sections_; }
-  // Of a uid's line; none: it may not ask.
-  std::optional<std::size_t> section_of(uid_t uid) const;
+  // Of a uid's line; sections().size(): it has none, and may not ask.
+  std::size_t section_of(uid_t uid) const;
 
   // A connection or an exchange more; false when this uid has its share. Each
   // true is given back.
@@ -64,16 +67,21 @@ class Peers {
   bool may_begin(uid_t uid);
   // A proof failed; true when there are so many that the answer has to wait.
   bool failed();
+  // Whether a refusal of this uid is recorded, and how many were not before it: one worker's
+  // failures must not crowd out the records of another's.
+  std::optional<std::uint64_t> record_refusal(uid_t uid);
 
  private:
   struct Use {
-    Bucket bucket;
+    Bucket bucket, records;
     std::size_t connections = 0, exchanges = 0;
+    std::uint64_t unrecorded = 0;
   };
   std::vector<Section> sections_;
   std::mutex mutex_;
   std::map<uid_t, Use> uses_;
   Bucket failures_;
+  const std::uint32_t records_per_second_;
 };
 
 }  // namespace ntlm::authd

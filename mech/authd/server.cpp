@@ -27,7 +27,6 @@ using std::chrono::steady_clock;
 
 constexpr milliseconds kFailureDelay{250};
 constexpr milliseconds kAcceptPause{100};
-constexpr std::size_t kMaxDelayed = 4096;
 constexpr uid_t kOverflowUid = 65534;  // of another user namespace: it could be anybody
 
 struct Connection {
@@ -35,7 +34,8 @@ struct Connection {
   std::uint64_t number = 0;
   uid_t uid = 0;
   std::size_t section = 0;
-  std::string peer;  // for the audit record
+  std::string peer;      // for the audit record
+  bool waiting = false;  // for the answer to a failure; nothing is read from it before
   Exchanges exchanges;
 };
 
@@ -46,7 +46,6 @@ struct Delayed {
   SecretBytes frame;
 };
 
-// What a frame leads to; nothing: the connection is to be closed.
 struct Answer {
   Reply reply;
   SecretBytes acceptor;  // that the reply points at
@@ -65,9 +64,11 @@ struct Loop::State {
         epoll(::epoll_create1(EPOLL_CLOEXEC)) {
     learn_names();
     listen();
+    (void)watch(store->descriptor(), 0);  // for its end, which is always told
   }
 
-  // The acceptor's setup for each section, with the names that the stores wish for.
+  // The acceptor's setup for each section, with the names that the stores wish for; the last is of
+  // those who may not ask.
   void learn_names() {
     const StoreFacts facts = store->facts();
     named = facts.host.has_value() || !facts.serves_domain;
@@ -75,21 +76,25 @@ struct Loop::State {
     const auto names = protocol::host_names(settings.config, facts.host ? &*facts.host : nullptr,
                                             std::string(), std::string());
     setups.clear();
-    for (const Section& section : peers.sections()) {
+    const auto setup = [&](const protocol::Policy& policy) {
       setups.push_back(std::make_shared<const AcceptorSetup>(
-          section.policy, names, std::shared_ptr<const protocol::Verifier>(store)));
+          policy, names, std::shared_ptr<const protocol::Verifier>(store)));
+    };
+    for (const Section& section : peers.sections()) {
+      setup(section.policy);
     }
+    setup(protocol::Policy());
   }
 
-  void watch(int fd, std::uint32_t events) const {
+  bool watch(int fd, std::uint32_t events, int operation = EPOLL_CTL_ADD) const {
     epoll_event event{};
     event.events = events;
     event.data.fd = fd;
-    (void)::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd, &event);
+    return ::epoll_ctl(epoll.get(), operation, fd, &event) == 0;
   }
   void listen() {
-    watch(listener, EPOLLIN | EPOLLEXCLUSIVE);
-    listening = true;
+    listening = watch(listener, EPOLLIN | EPOLLEXCLUSIVE);
+    resume = steady_clock::now() + kAcceptPause;  // where it could not
   }
 
   // Milliseconds until something is due; -1: nothing.
@@ -117,8 +122,11 @@ struct Loop::State {
       const Delayed one = std::move(delayed.front());
       delayed.pop_front();
       const auto found = connections.find(one.fd);
-      if (found != connections.end() && found->second.number == one.connection &&
-          !send(found->second, one.frame)) {
+      if (found == connections.end() || found->second.number != one.connection) {
+        continue;
+      }
+      found->second.waiting = false;
+      if (!send(found->second, one.frame) || !watch(one.fd, EPOLLIN, EPOLL_CTL_MOD)) {
         close(found->second);
       }
     }
@@ -141,18 +149,20 @@ struct Loop::State {
         peer.uid == kOverflowUid) {
       return;
     }
-    const auto section = peers.section_of(peer.uid);
-    if (!section || !peers.connect(peer.uid, *section)) {
+    const std::size_t section = peers.section_of(peer.uid);
+    const int fd = socket.get();
+    if (!peers.connect(peer.uid, section)) {
       return;
     }
-    const int fd = socket.get();
     Connection& made = connections[fd];
     made.socket = std::move(socket);
     made.number = next_connection++;
     made.uid = peer.uid;
-    made.section = *section;
+    made.section = section;
     made.peer = "uid " + std::to_string(peer.uid) + " pid " + std::to_string(peer.pid);
-    watch(fd, EPOLLIN);
+    if (!watch(fd, EPOLLIN)) {
+      close(made);
+    }
   }
 
   void close(Connection& connection) {
@@ -171,6 +181,9 @@ struct Loop::State {
 
   // One frame; false: the connection is to be closed.
   bool serve(Connection& connection) {
+    if (connection.waiting) {  // and did not: it has gone
+      return false;
+    }
     iovec part{request.data(), request.size()};
     msghdr message{};
     message.msg_iov = &part;
@@ -207,12 +220,10 @@ struct Loop::State {
     if (!answer.wait) {
       return send(connection, *frame);
     }
-    if (delayed.size() >= kMaxDelayed) {
-      return false;
-    }
+    connection.waiting = true;
     delayed.push_back({steady_clock::now() + kFailureDelay, connection.socket.get(),
                        connection.number, std::move(*frame)});
-    return true;
+    return watch(connection.socket.get(), 0, EPOLL_CTL_MOD);
   }
 
   Answer on_begin(Connection& connection, const authority::Begin& begin) {
@@ -224,6 +235,9 @@ struct Loop::State {
         {},
         Acceptor(setups[connection.section], protocol::system_clock(), protocol::system_random()),
         std::string(begin.service)};
+    if (connection.section == peers.sections().size()) {
+      return refuse(connection, exchange, {Errc::kAuthorityAccess, "authd.peer"}, started);
+    }
     if (!peers.may_begin(connection.uid)) {
       return refuse(connection, exchange, {Errc::kTooManyLogons, "authd.rate"}, started);
     }
@@ -233,10 +247,11 @@ struct Loop::State {
       return refuse(connection, exchange, step.error(), started);
     }
     // Whoever opens more than its share loses its own oldest ones.
-    if (connection.exchanges.full()) {
+    if (connection.exchanges.full() || !peers.open_exchange(connection.uid)) {
+      if (connection.exchanges.size() == 0) {
+        return refuse(connection, exchange, {Errc::kTooManyLogons, "authd.exchanges"}, started);
+      }
       connection.exchanges.drop_oldest();
-    } else if (!peers.open_exchange(connection.uid)) {
-      return refuse(connection, exchange, {Errc::kTooManyLogons, "authd.exchanges"}, started);
     }
     protocol::system_random().fill(exchange.handle);
     Answer answer;
@@ -280,18 +295,21 @@ struct Loop::State {
 
   Answer refuse(const Connection& connection, const OpenExchange& exchange, const Error& error,
                 Time started) {
-    record(connection, exchange, &error, started);
-    Answer answer;
-    answer.reply.body = protocol::outward(error).code;
-    if (error.code == Errc::kLogonDenied || error.code == Errc::kUnknownAccount) {
-      answer.wait = peers.failed();
+    if (const auto unrecorded = peers.record_refusal(connection.uid)) {
+      record(connection, exchange, &error, started, *unrecorded);
     }
+    // Whether an answer waits says no more than the answer does.
+    const Errc told = protocol::outward(error).code;
+    Answer answer;
+    answer.reply.body = told;
+    answer.wait = told == Errc::kLogonDenied && peers.failed();
     return answer;
   }
 
   void record(const Connection& connection, const OpenExchange& exchange, const Error* error,
-              Time started) const {
+              Time started, std::uint64_t unrecorded = 0) const {
     AuditEvent event = protocol::attempt(exchange.acceptor, error);
+    event.unreported = unrecorded;
     event.service = exchange.service;
     event.peer = connection.peer;
     std::string principal;
@@ -337,6 +355,9 @@ void Loop::run() {
       if (fd == state_->listener) {
         state_->accept();
         continue;
+      }
+      if (fd == state_->store->descriptor()) {
+        (void)state_->store->facts();  // ends the process
       }
       const auto found = state_->connections.find(fd);
       if (found != state_->connections.end() && !state_->serve(found->second)) {

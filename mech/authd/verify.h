@@ -28,6 +28,7 @@ class StoreClient final : public protocol::Verifier {
   explicit StoreClient(FileDescriptor socket);
   Result<protocol::LogonResult> verify(const protocol::LogonRequest& request) const override;
   StoreFacts facts() const;
+  int descriptor() const { return socket_.get(); }
 
  private:
   ByteView ask(ByteView question) const;

@@ -88,7 +88,7 @@ void audit(const AuditSettings& settings, const AuditEvent& event) {
     return;
   }
   AuditEvent counted = event;
-  counted.unreported = unreported.exchange(0, std::memory_order_relaxed);
+  counted.unreported += unreported.exchange(0, std::memory_order_relaxed);
   const std::string line = audit_line(counted);
   int sinks = 0;
   int written = 0;

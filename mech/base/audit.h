@@ -31,7 +31,7 @@ struct AuditEvent {
   int key_bits = 0;
   const char* store = "";
   std::uint64_t duration_us = 0;
-  std::uint64_t unreported = 0;  // set by audit(): records before this one that a sink lacks
+  std::uint64_t unreported = 0;  // records before this one that a sink lacks; audit() adds its own
   std::string_view peer;         // the process that asked ntlm-authd: "uid 33 pid 123"
 };
 

@@ -16,6 +16,7 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -53,9 +54,10 @@ class Daemon {
 
   // Waits until it listens; no_socket: it gets one as systemd hands it over.
   void start(bool activated = false) {
-    directory_.write("authd.conf", std::string(kNames) + " store = " + store_ +
-                                       "\n[audit]\n syslog = no\n failures_per_second = 0\n json = " +
-                                       path("audit") + "\n" + more_);
+    directory_.write("authd.conf",
+                     std::string(kNames) + " store = " + store_ +
+                         "\n[audit]\n syslog = no\n failures_per_second = 0\n json = " +
+                         path("audit") + "\n" + more_);
     const FileDescriptor handed = activated ? listening() : FileDescriptor();
     front_ = ::fork();
     ASSERT_GE(front_, 0);
@@ -93,11 +95,18 @@ class Daemon {
 
   // A process that has ended, and whom nobody has waited for yet, does not.
   static bool runs(pid_t process) {
-    std::ifstream status("/proc/" + std::to_string(process) + "/stat");
-    std::string number, name;
-    char state = 'Z';
-    status >> number >> name >> state;
+    const char state = state_of("/proc/" + std::to_string(process));
     return process > 0 && state != 'Z' && state != 'X';
+  }
+  // Until each of its threads has stopped, which a signal does not wait for.
+  static void freeze(pid_t process) {
+    ASSERT_EQ(::kill(process, SIGSTOP), 0);
+    const std::filesystem::directory_iterator tasks("/proc/" + std::to_string(process) + "/task");
+    for (const auto& task : tasks) {
+      while (state_of(task.path().string()) != 'T') {
+        std::this_thread::sleep_for(1ms);
+      }
+    }
   }
 
   pid_t front() const { return front_; }
@@ -117,7 +126,8 @@ class Daemon {
   std::size_t records(std::initializer_list<std::string_view> texts) const {
     return count(directory_.read("audit"), texts);
   }
-  static std::size_t count(const std::string& audit, std::initializer_list<std::string_view> texts) {
+  static std::size_t count(const std::string& audit,
+                           std::initializer_list<std::string_view> texts) {
     std::istringstream lines(audit);
     std::size_t found = 0;
     for (std::string line; std::getline(lines, line);) {
@@ -151,6 +161,14 @@ class Daemon {
   }
 
  private:
+  static char state_of(const std::string& process) {
+    std::ifstream status(process + "/stat");
+    std::string number, name;
+    char state = 'Z';
+    status >> number >> name >> state;
+    return state;
+  }
+
   bool answers() const {
     // READY was said: the store answered the names' question. A broken frame ends a connection.
     const FileDescriptor made = connect();
@@ -204,11 +222,11 @@ class Daemon {
 class Worker {
  public:
   explicit Worker(const Daemon& daemon, std::string_view more = "", uid_t server = ::geteuid()) {
-    const std::string config = std::string(kNames) + " store = authd:" + daemon.socket() +
-                               "\n authd_uid = " + std::to_string(server) +
-                               "\n store_deadline = 1\n" + std::string(more) +
-                               "[audit]\n syslog = no\n failures_per_second = 0\n json = " +
-                               directory_.path("audit") + "\n";
+    const std::string config =
+        std::string(kNames) + " store = authd:" + daemon.socket() +
+        "\n authd_uid = " + std::to_string(server) + "\n store_deadline = 1\n" + std::string(more) +
+        "[audit]\n syslog = no\n failures_per_second = 0\n json = " + directory_.path("audit") +
+        "\n";
     ::unsetenv("NTLM_USER_FILE");
     ::setenv("GSS_NTLM_CONF", directory_.write("ntlm.conf", config).c_str(), 1);
   }

@@ -68,7 +68,7 @@ TEST_F(Failure, FrozenFrontAndFrozenStore) {
     Credential alice = initiator("TEST\\alice", "Secret1");
     Legs legs;
     ASSERT_EQ(legs.half(alice.get()).major, GSS_S_CONTINUE_NEEDED);
-    ASSERT_EQ(kill(frozen, SIGSTOP), 0);
+    Daemon::freeze(frozen);
     EXPECT_EQ(timed([&] { return legs.accept(); }), kDown);
     // With the store frozen, the front may still make challenges.
     EXPECT_EQ(timed([] { return login(); }), kDown);
@@ -80,12 +80,11 @@ TEST_F(Failure, FrozenFrontAndFrozenStore) {
 
 // More callers than there are connections: those who wait for one have the same deadline.
 TEST_F(Failure, FrozenWhileManyThreadsAsk) {
-  ASSERT_EQ(kill(daemon_.front(), SIGSTOP), 0);
+  Daemon::freeze(daemon_.front());
   std::vector<std::jthread> threads;
   std::atomic<int> wrong{0};
   for (int i = 0; i < 48; ++i) {
-    threads.emplace_back(
-        [&wrong] { wrong += timed([] { return login(); }) == kDown ? 0 : 1; });
+    threads.emplace_back([&wrong] { wrong += timed([] { return login(); }) == kDown ? 0 : 1; });
   }
   threads.clear();
   EXPECT_EQ(wrong, 0);
@@ -100,7 +99,7 @@ TEST_F(Failure, GivingUpContextsOfAFrozenDaemon) {
   for (Legs& legs : open) {
     ASSERT_EQ(legs.half(alice.get()).major, GSS_S_CONTINUE_NEEDED);
   }
-  ASSERT_EQ(kill(daemon_.front(), SIGSTOP), 0);
+  Daemon::freeze(daemon_.front());
   const auto started = std::chrono::steady_clock::now();
   open.clear();
   EXPECT_LT(std::chrono::steady_clock::now() - started, 500ms);

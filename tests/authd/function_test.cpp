@@ -12,9 +12,9 @@ constexpr const char* kUnlocked = "[policy]\n lockout_threshold = 0\n";
 // The NT hash of "Password".
 #define NT_HASH "A4F49C406510BDCAB6824EE7C30FD852"
 #define LM_NONE "XXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXX"
-constexpr const char* kStates =
-    "fit:1001:" LM_NONE ":" NT_HASH ":[U          ]:LCT-00000000:\n"
-    "off:1002:" LM_NONE ":" NT_HASH ":[DU         ]:LCT-00000000:\n";
+constexpr const char* kStates = "fit:1001:" LM_NONE ":" NT_HASH
+                                ":[U          ]:LCT-00000000:\n"
+                                "off:1002:" LM_NONE ":" NT_HASH ":[DU         ]:LCT-00000000:\n";
 
 gss_channel_bindings_struct bindings_of(std::string& data) {
   return {0, {0, nullptr}, 0, {0, nullptr}, {data.size(), data.data()}};
@@ -77,11 +77,12 @@ TEST_F(Function, Spnego) {
 }
 
 TEST(FunctionOfStates, TheStatusIsThatOfAStoreInTheProcess) {
-  const std::string bindings_always = "[policy]\n lockout_threshold = 0\n";
   Daemon daemon(kUnlocked, kStates);
-  const std::vector<std::pair<const char*, const char*>> attempts = {
-      {"fit", "Password"}, {"fit", "wrong"},     {"off", "Password"},
-      {"off", "wrong"},    {"nobody", "Password"}};
+  const std::vector<std::pair<const char*, const char*>> attempts = {{"fit", "Password"},
+                                                                     {"fit", "wrong"},
+                                                                     {"off", "Password"},
+                                                                     {"off", "wrong"},
+                                                                     {"nobody", "Password"}};
   const auto outcomes = [&] {
     std::vector<Outcome> all;
     for (const auto& [user, password] : attempts) {
@@ -121,12 +122,11 @@ TEST_F(Function, ARecordNamesTheWorkerItsServiceAndThePrincipal) {
             GSS_S_COMPLETE);
   Credential alice = initiator("TEST\\alice", "Secret1");
   Legs legs;
-  ASSERT_EQ(legs.half(alice.get(), kProtected, nullptr, "HTTP@host.test.example", accepting.get())
-                .major,
-            GSS_S_CONTINUE_NEEDED);
+  ASSERT_EQ(
+      legs.half(alice.get(), kProtected, nullptr, "HTTP@host.test.example", accepting.get()).major,
+      GSS_S_CONTINUE_NEEDED);
   ASSERT_EQ(legs.accept(nullptr, accepting.get()), kComplete);
-  const std::string peer =
-      "uid " + std::to_string(geteuid()) + " pid " + std::to_string(getpid());
+  const std::string peer = "uid " + std::to_string(geteuid()) + " pid " + std::to_string(getpid());
   EXPECT_EQ(daemon_.records({}), 1u);
   EXPECT_EQ(daemon_.records({peer, "TEST\\\\alice", "\"service\":\"HTTP@host.test.example\"",
                              "\"target\":\"HTTP/host.test.example\"", "\"mic\":\"verified\""}),
@@ -141,7 +141,7 @@ TEST_F(Function, AttributesOfTheName) {
   ASSERT_EQ(legs.half(alice.get()).major, GSS_S_CONTINUE_NEEDED);
   ASSERT_EQ(legs.accept(), kComplete);
   const std::vector<std::pair<const char*, const char*>> wanted = {
-      {GSS_NTLM_ATTR_ACCOUNT, "alice"}, {GSS_NTLM_ATTR_DOMAIN, "TEST"},
+      {GSS_NTLM_ATTR_ACCOUNT, "alice"},  {GSS_NTLM_ATTR_DOMAIN, "TEST"},
       {GSS_NTLM_ATTR_VERSION, "NTLMv2"}, {GSS_NTLM_ATTR_MIC, "verified"},
       {GSS_NTLM_ATTR_STORE, "text"},     {GSS_NTLM_ATTR_TARGET, "HTTP/host.test.example"}};
   for (const auto& [attribute, value] : wanted) {
@@ -171,21 +171,21 @@ TEST_F(Function, ChannelBindings) {
   EXPECT_EQ(outcome(&theirs, &ours), GSS_S_BAD_BINDINGS);
   EXPECT_EQ(outcome(nullptr, nullptr), GSS_S_COMPLETE);
   EXPECT_EQ(outcome(&ours, nullptr), GSS_S_COMPLETE);
-  EXPECT_EQ(outcome(nullptr, &ours), GSS_S_COMPLETE) << "[policy] channel_bindings when-supported";
+  EXPECT_EQ(outcome(nullptr, &ours), GSS_S_BAD_BINDINGS);
   EXPECT_EQ(daemon_.records({"\"bindings\":\"match\""}), 1u);
   EXPECT_EQ(daemon_.records({"\"bindings\":\"mismatch\"", "bad-bindings"}), 1u);
+  EXPECT_EQ(daemon_.records({"\"bindings\":\"absent\"", "bad-bindings"}), 1u);
   EXPECT_EQ(daemon_.records({"\"bindings\":\"unasked\""}), 1u);
 }
 
-// NEGOTIATE and AUTHENTICATE of nobody are made by hand in hostile_test; here the policy's answer.
 TEST_F(Function, AnEstablishedContextMovesAndAHalfMadeOneDoesNot) {
   Credential alice = initiator("TEST\\alice", "Secret1");
   Legs legs;
   ASSERT_EQ(legs.half(alice.get()).major, GSS_S_CONTINUE_NEEDED);
   Buffer token;
   OM_uint32 minor = 0;
-  EXPECT_EQ(gss_export_sec_context(&minor, &legs.acceptor.get(), token.out()),
-            GSS_S_UNAVAILABLE);
+  EXPECT_EQ(gss_export_sec_context(&minor, &legs.acceptor.get(), token.out()), GSS_S_NO_CONTEXT);
+  // (The mechglue loses the minor status on its way out.)
   ASSERT_NE(legs.acceptor.get(), GSS_C_NO_CONTEXT);
   ASSERT_EQ(legs.accept(), kComplete) << "the refusal has harmed nothing";
   ASSERT_EQ(gss_export_sec_context(&minor, &legs.acceptor.get(), token.out()), GSS_S_COMPLETE);
@@ -211,9 +211,9 @@ TEST_F(Function, AStoreThatChangesWhileTheDaemonRuns) {
 TEST(FunctionOfLmdb, AnAccountAddedWhileTheDaemonRuns) {
   const TemporaryDirectory directory;
   const auto add = [&](const std::string& user) {
-    const std::string command = "echo Secret1 | " NTLM_CTL " user --store lmdb:" +
-                                directory.path("accounts") + " add --password-stdin 'TEST\\" +
-                                user + "' >/dev/null";
+    const std::string command =
+        "echo Secret1 | " NTLM_CTL " user --store lmdb:" + directory.path("accounts") +
+        " add --password-stdin 'TEST\\" + user + "' >/dev/null";
     return std::system(command.c_str());
   };
   ASSERT_EQ(add("first"), 0);
@@ -362,7 +362,8 @@ TEST_F(PeerLines, ALineOfAllOthers) {
 }
 
 TEST_F(PeerLines, Targets) {
-  const Daemon daemon("[authd]\n peer = 4711 targets=imap/host.test.example,smtp/host.test.example\n");
+  const Daemon daemon(
+      "[authd]\n peer = 4711 targets=imap/host.test.example,smtp/host.test.example\n");
   EXPECT_EQ(login_as(daemon, kOther, kProtected, "imap@host.test.example"), 0);
   EXPECT_EQ(login_as(daemon, kOther), kLow(GSS_NTLM_MINOR_TARGET_REFUSED));
 }
@@ -396,9 +397,9 @@ TEST(FunctionWithoutDaemon, TheWorkerSaysSoAndWritesTheRecord) {
   EXPECT_EQ(worker.records({"\"reason\":\"authority-down\""}), 1u);
   Buffer text_of_it;
   OM_uint32 minor = 0, more = 0;
-  ASSERT_EQ(gss_display_status(&minor, outcome.minor, GSS_C_MECH_CODE, &g_ntlm, &more,
-                               text_of_it.out()),
-            GSS_S_COMPLETE);
+  ASSERT_EQ(
+      gss_display_status(&minor, outcome.minor, GSS_C_MECH_CODE, &g_ntlm, &more, text_of_it.out()),
+      GSS_S_COMPLETE);
   EXPECT_NE(text(text_of_it).find("ntlm-authd"), std::string::npos) << text(text_of_it);
   daemon.start();
   EXPECT_EQ(login(), kComplete);

@@ -52,9 +52,9 @@ struct Legs {
   Outcome accept(gss_channel_bindings_t bindings = GSS_C_NO_CHANNEL_BINDINGS,
                  gss_cred_id_t credential = GSS_C_NO_CREDENTIAL) {
     Outcome outcome;
-    outcome.major = gss_accept_sec_context(
-        &outcome.minor, &acceptor.get(), credential, &to_acceptor.get(), bindings, source.out(),
-        nullptr, to_initiator.out(), &flags, nullptr, nullptr);
+    outcome.major = gss_accept_sec_context(&outcome.minor, &acceptor.get(), credential,
+                                           &to_acceptor.get(), bindings, source.out(), nullptr,
+                                           to_initiator.out(), &flags, nullptr, nullptr);
     return outcome;
   }
   // Up to CHALLENGE and the initiator's last token.
@@ -77,8 +77,7 @@ inline Outcome login(std::string_view user = "TEST\\alice", std::string_view pas
                      const char* service = "HTTP@host.test.example") {
   Credential credential = initiator(user, password);
   Legs legs;
-  const Outcome half =
-      legs.half(credential.get(), wanted, GSS_C_NO_CHANNEL_BINDINGS, service);
+  const Outcome half = legs.half(credential.get(), wanted, GSS_C_NO_CHANNEL_BINDINGS, service);
   return half.major == GSS_S_CONTINUE_NEEDED ? legs.accept() : half;
 }
 

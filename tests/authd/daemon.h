@@ -234,6 +234,7 @@ class Worker {
   Worker& operator=(const Worker&) = delete;
   ~Worker() { ::unsetenv("GSS_NTLM_CONF"); }
 
+  const TemporaryDirectory& directory() const { return directory_; }
   // The initiator writes records too, which are not counted.
   std::size_t records(std::initializer_list<std::string_view> texts = {}) const {
     return Daemon::count(directory_.read("audit"), texts);

@@ -125,8 +125,8 @@ class Filter {
 };
 
 void allow_memory_and_threads(Filter& filter) {
-  filter.allow_all({"brk", "munmap", "mremap", "madvise", "futex", "rseq", "set_robust_list",
-                    "sched_yield", "sched_getaffinity", "exit", "exit_group"});
+  filter.allow_all({"brk", "munmap", "mremap", "madvise", "mlock", "futex", "rseq",
+                    "set_robust_list", "sched_yield", "sched_getaffinity", "exit", "exit_group"});
   filter.allow("mmap", {bits(2, PROT_EXEC, 0)});
   filter.allow("mprotect", {bits(2, PROT_EXEC, 0)});
   // A thread, not a process. The flags of clone3 cannot be seen here; without it the C library

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <span>
 #include <vector>
 
@@ -62,6 +63,32 @@ struct WipingAllocator {
   }
   template <typename U>
   bool operator==(const WipingAllocator<U>&) const noexcept {
+    return true;
+  }
+};
+
+// Pages of their own, for a table of secrets that lives long: left out of core dumps, out of swap
+// where the process may lock that much, wiped when given back. Each allocation costs system calls.
+void* allocate_secret_pages(std::size_t size);  // std::bad_alloc
+void free_secret_pages(void* memory, std::size_t size) noexcept;
+
+template <typename T>
+struct SecretPagesAllocator {
+  using value_type = T;
+  SecretPagesAllocator() = default;
+  template <typename U>
+  SecretPagesAllocator(const SecretPagesAllocator<U>&) noexcept {}
+  T* allocate(std::size_t count) {
+    if (count > SIZE_MAX / sizeof(T)) {
+      throw std::bad_alloc();
+    }
+    return static_cast<T*>(allocate_secret_pages(count * sizeof(T)));
+  }
+  void deallocate(T* memory, std::size_t count) noexcept {
+    free_secret_pages(memory, count * sizeof(T));
+  }
+  template <typename U>
+  bool operator==(const SecretPagesAllocator<U>&) const noexcept {
     return true;
   }
 };

@@ -211,6 +211,15 @@ std::string upper_utf8(std::string_view text) {
   return out;
 }
 
+bool same_text(std::string_view a, std::string_view b) noexcept {
+  unsigned differences = a.size() != b.size() ? 1 : 0;
+  for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+    differences |=
+        static_cast<unsigned char>(a[i]) ^ static_cast<unsigned>(static_cast<unsigned char>(b[i]));
+  }
+  return differences == 0;
+}
+
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
   while (!a.empty() && !b.empty()) {
     const char32_t x = take_code_point(a);

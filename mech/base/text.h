@@ -32,6 +32,8 @@ void upper_utf16le(std::span<std::uint8_t> bytes) noexcept;
 // For look-ups: the UTF-8 of the upper-cased text. Ill-formed text comes back unchanged (it matches
 // nothing).
 std::string upper_utf8(std::string_view text);
+// Compares to the end of the shorter one, whatever it meets on the way.
+bool same_text(std::string_view a, std::string_view b) noexcept;
 bool equal_ignoring_case(std::string_view a, std::string_view b);
 
 // For logs: printable ASCII stays, everything else, quotes and backslashes become escapes; at most

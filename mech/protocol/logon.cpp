@@ -121,19 +121,14 @@ bool contains(const std::vector<std::string>& upper_list, const std::string& upp
   return std::find(upper_list.begin(), upper_list.end(), upper) != upper_list.end();
 }
 
-// The key of the decoy hashes. It never leaves the process, so nobody can make a response that a
-// decoy proves.
-ByteView process_secret() {
-  static const std::array<std::uint8_t, 32> secret = [] {
-    std::array<std::uint8_t, 32> bytes{};
-    crypto::random_bytes(bytes);
+// What makes the hash of a stand-in one that nobody has: it never leaves the process.
+const NtHash& process_secret() {
+  static const NtHash secret = [] {
+    NtHash bytes;
+    crypto::random_bytes(bytes.expose_mutable());
     return bytes;
   }();
   return secret;
-}
-
-ByteView bytes_of(std::string_view text) {
-  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
 }  // namespace
@@ -161,12 +156,28 @@ Result<void> check_lists(const Policy& policy, const HostNames& host, const Acco
   return {};
 }
 
+std::string_view choose(bool first, std::string_view one, std::string_view other) {
+  const std::array<std::string_view, 2> both{other, one};
+  return both[static_cast<std::size_t>(first)];
+}
+
+void stand_in(Account& account, bool known) {
+  account.known = known;
+  const auto mask = static_cast<std::uint8_t>(static_cast<unsigned>(known) - 1U);
+  const auto secret = process_secret().expose();
+  const auto hash = account.nt_hash.expose_mutable();
+  std::transform(
+      hash.begin(), hash.end(), secret.begin(), hash.begin(),
+      [mask](std::uint8_t a, std::uint8_t b) { return static_cast<std::uint8_t>(a ^ (b & mask)); });
+}
+
 Result<LogonResult> verify_with_hash(const LogonRequest& request, Account account,
                                      const char* store) {
   TRY_VOID(check_shape(request));
   Proof proof = prove(request, account.nt_hash);
-  if (!proof.right || !account.has_hash) {
-    return fail(Errc::kLogonDenied, kNtResponse);
+  if (!proof.right || !account.has_hash || !account.known) {
+    constexpr std::array kCodes{Errc::kUnknownAccount, Errc::kLogonDenied};
+    return fail(kCodes[static_cast<std::size_t>(account.known)], kNtResponse);
   }
   TRY_VOID(check_state(account, request));
 
@@ -188,17 +199,9 @@ Error outward(const Error& error) {
 }
 
 Error refuse_unknown(const LogonRequest& request) {
-  if (const auto shape = check_shape(request); !shape) {
-    return shape.error();
-  }
-  const std::string user = upper_utf8(request.account.user);
-  const std::string domain = upper_utf8(request.account.domain);
-  const std::array<std::uint8_t, 1> separator = {0};
-  auto decoy = crypto::hmac_sha256(process_secret(), {bytes_of(user), separator, bytes_of(domain)});
-  const NtHash hash(std::span<const std::uint8_t>(decoy).first<16>());
-  wipe(decoy.data(), decoy.size());
-  (void)prove(request, hash);
-  return {Errc::kUnknownAccount, kNtResponse};
+  Account nobody;
+  stand_in(nobody, false);
+  return verify_with_hash(request, std::move(nobody), "").error();
 }
 
 Result<Responder::WholeAnswer> Responder::answer(ByteView, ByteView) const {

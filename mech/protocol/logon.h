@@ -64,7 +64,8 @@ class [[nodiscard]] Verifier {
 
 // An account of a store that holds hashes.
 struct Account {
-  AccountName name;  // as the store spells it; domain may be empty: any
+  bool known = true;  // false: a stand-in for one that is not there (stand_in())
+  AccountName name;   // as the store spells it; domain may be empty: any
   crypto::NtHash nt_hash;
   std::optional<crypto::LmHash> lm_hash;
   bool has_hash = true;  // false: an entry without a password ("NO PASSWORD", X…X): never a yes
@@ -75,20 +76,28 @@ struct Account {
   std::shared_ptr<const Attributes> attributes;
 };
 
-// Finds accounts. Look-up order for a domain as the peer sent it (all compared without regard to
-// case): (user, domain), then (user, no domain). With an empty domain: (user, our_domain), (user,
-// no domain), then the only entry of that user in whatever domain, if it is the only one.
+// Finds accounts, and stand-ins for those that it has not: looking for an account, and all that
+// follows, is the same work whether it exists or not (P11). Look-up order for a domain as the peer
+// sent it (all compared without regard to case): (user, domain), then (user, no domain). With an
+// empty domain: (user, our_domain), (user, no domain), then the only entry of that user in whatever
+// domain, if it is the only one.
 class AccountSource {
  public:
   virtual ~AccountSource() = default;
-  // kUnknownAccount when there is none; kStore when the store cannot be read (never "unknown").
+  // kStore when the store cannot be read (never "unknown").
   virtual Result<Account> find(const AccountName& name, std::string_view our_domain) const = 0;
   virtual const char* kind() const = 0;  // "text", "lmdb"
 };
 
+// One of two by arithmetic, so that no branch depends on it.
+std::string_view choose(bool first, std::string_view one, std::string_view other);
+// Another account becomes the stand-in for one that is not there, unless `known`: with a hash that
+// nobody has. Its name is the store's to choose: the one that was asked for.
+void stand_in(Account& account, bool known);
+
 // Answers from an account's hash, in this order: proof (constant time, as sent, upper-cased, empty
 // domain if policy says so), then the account's state (R49). Every failure of these is one status
-// outside.
+// outside. kUnknownAccount for a stand-in, whatever was proven.
 Result<LogonResult> verify_with_hash(const LogonRequest& request, Account account,
                                      const char* store);
 
@@ -101,7 +110,7 @@ Result<void> check_lists(const Policy& policy, const HostNames& host, const Acco
 // as it is: SSPI's callers ask for it.
 Error outward(const Error& error);
 
-// The same work for an account that is not there: a decoy hash, so that time tells nothing (P11).
+// The same for an account that no store was asked for.
 Error refuse_unknown(const LogonRequest& request);
 
 // What an initiator answers with. Made from a credential.

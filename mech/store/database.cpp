@@ -21,7 +21,7 @@ std::string_view text_of(ByteView bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-bool equal(ByteView bytes, std::string_view text) { return text_of(bytes) == text; }
+bool equal(ByteView bytes, std::string_view text) { return same_text(text_of(bytes), text); }
 
 auto damaged() { return fail(Errc::kStore, "store.record"); }
 auto unknown() { return fail(Errc::kUnknownAccount, "store"); }
@@ -128,7 +128,11 @@ Result<SecretBytes> write_record(const StoredAccount& stored) {
   return value;
 }
 
-Result<StoredAccount> parse_record(const LmdbFile::Entry& entry) {
+namespace {
+
+// Under the name that was asked for, unless it is the record's.
+Result<StoredAccount> parse_record_of(const LmdbFile::Entry& entry, bool known,
+                                      const AccountName& asked) {
   TRY(Reader reader, checked(entry));
   StoredAccount stored;
   Account& account = stored.account;
@@ -140,8 +144,8 @@ Result<StoredAccount> parse_record(const LmdbFile::Entry& entry) {
   const std::size_t user_size = reader.u16();
   const std::size_t domain_size = reader.u16();
   const std::size_t attribute_count = reader.u16();
-  account.name.user = text_of(reader.take(user_size));
-  account.name.domain = text_of(reader.take(domain_size));
+  account.name.user = protocol::choose(known, text_of(reader.take(user_size)), asked.user);
+  account.name.domain = protocol::choose(known, text_of(reader.take(domain_size)), asked.domain);
   if (attribute_count != 0) {
     account.attributes =
         std::make_shared<const Attributes>(read_attributes(reader, attribute_count));
@@ -155,6 +159,12 @@ Result<StoredAccount> parse_record(const LmdbFile::Entry& entry) {
   }
   apply_flags(flags, &account);
   return stored;
+}
+
+}  // namespace
+
+Result<StoredAccount> parse_record(const LmdbFile::Entry& entry) {
+  return parse_record_of(entry, true, {});
 }
 
 tl::expected<std::unique_ptr<const DatabaseFile>, std::string> DatabaseFile::read(
@@ -206,41 +216,47 @@ Result<StoredAccount> DatabaseFile::get(const AccountName& name) const {
   return at(database_key(name));
 }
 
+// Every name costs the same look-ups and the reading of one record: where there is none of that
+// name, of a neighbour (P11).
 Result<Account> DatabaseFile::find(const AccountName& name, std::string_view our_domain) const {
-  const auto answer = [](Result<StoredAccount> stored) -> Result<Account> {
-    TRY(StoredAccount found, std::move(stored));
-    return std::move(found.account);
-  };
-  if (name.user.find('\0') != std::string::npos || name.user.empty()) {
-    return unknown();  // such a name would reach into the key's other part, or the header
-  }
-  const std::string_view domain = name.domain.empty() ? our_domain : name.domain;
-  const auto is_unknown = [](const Result<StoredAccount>& stored) {
-    return !stored && stored.error().code == Errc::kUnknownAccount;
-  };
-  if (!domain.empty()) {
-    if (auto stored = at(key_of(name.user, domain)); !is_unknown(stored)) {
-      return answer(std::move(stored));
-    }
-  }
+  // Such a name would reach into the key's other part, or the header.
+  const bool proper = name.user.find('\0') == std::string::npos && !name.user.empty();
   const std::string anywhere = key_of(name.user, "");
-  if (!name.domain.empty()) {
-    return answer(at(anywhere));
-  }
-  // Of this user: the entry without a domain comes first, else it must be the only one.
-  TRY(const auto first, file_.lower_bound(bytes_of(anywhere)));
-  if (!first || !text_of(first->key).starts_with(anywhere)) {
-    return unknown();
-  }
-  if (first->key.size() != anywhere.size()) {
-    std::string next(text_of(first->key));
-    next += '\0';
-    TRY(const auto second, file_.lower_bound(bytes_of(next)));
-    if (second && text_of(second->key).starts_with(anywhere)) {
-      return unknown();
+  const std::string exact = key_of(name.user, name.domain.empty() ? our_domain : name.domain);
+  TRY(const auto at_exact, file_.nearest(bytes_of(exact)));
+  TRY(auto at_user, file_.nearest(bytes_of(anywhere)));
+  const bool is_exact = at_exact && equal(at_exact->key, exact);
+  bool is_user = at_user && equal(at_user->key, anywhere);
+  if (name.domain.empty()) {
+    // Then also the only one of that user, whose key is the next one.
+    TRY(const auto first, file_.lower_bound(bytes_of(anywhere)));
+    std::string behind(first ? text_of(first->key) : std::string_view(anywhere));
+    behind += '\0';
+    TRY(const auto second, file_.lower_bound(bytes_of(behind)));
+    const bool is_first = first && text_of(first->key).starts_with(anywhere);
+    const bool is_only = !(second && text_of(second->key).starts_with(anywhere));
+    if (!is_user && is_first && is_only) {
+      at_user = first;
+      is_user = true;
     }
   }
-  return answer(parse_record(*first));
+  const bool known = proper & (is_exact | is_user);
+  const std::array<const std::optional<LmdbFile::Entry>*, 2> places{&at_user, &at_exact};
+  const std::optional<LmdbFile::Entry>& found = *places[static_cast<std::size_t>(is_exact)];
+  if (!found) {
+    return damaged();  // a file that is one has a header at least
+  }
+  auto stored = parse_record_of(*found, known, name);
+  if (!stored && known) {
+    return tl::unexpected(stored.error());
+  }
+  Account account;
+  account.name = name;
+  if (stored) {
+    account = std::move(stored->account);
+  }
+  protocol::stand_in(account, known);
+  return account;
 }
 
 Result<void> DatabaseFile::for_each_record(

@@ -141,6 +141,8 @@ tl::expected<LmdbFile, std::string> LmdbFile::map(const TrustedFile& file) {
   if (memory == MAP_FAILED) {
     return tl::unexpected<std::string>(std::error_code(errno, std::generic_category()).message());
   }
+  // Where the process has its dumps include mapped files (core(5), coredump_filter).
+  (void)::madvise(memory, size, MADV_DONTDUMP);
   LmdbFile lmdb(ByteView(static_cast<const std::uint8_t*>(memory), size));
   if (auto chosen = lmdb.choose_meta(); !chosen) {
     return tl::unexpected<std::string>(chosen.error());
@@ -236,6 +238,24 @@ Result<LmdbFile::Entry> LmdbFile::entry(const Page& leaf, std::size_t index) con
     return damaged();
   }
   return Entry{node.key, big.subspan(sizeof header, size)};
+}
+
+Result<std::optional<LmdbFile::Entry>> LmdbFile::nearest(ByteView key) const {
+  if (depth_ == 0) {
+    return std::nullopt;
+  }
+  std::size_t number = root_;
+  for (unsigned level = depth_; level > 1; --level) {
+    TRY(const Page branch, page(number, level));
+    TRY(const std::size_t index, branch.choose(key));
+    TRY(number, branch.child(index));
+  }
+  TRY(const Page leaf, page(number, 1));
+  TRY(const std::size_t index, leaf.lower_bound(key, 0));
+  if (leaf.nodes() == 0) {
+    return damaged();
+  }
+  return entry(leaf, std::min(index, leaf.nodes() - 1));
 }
 
 Result<std::optional<LmdbFile::Entry>> LmdbFile::lower_bound(ByteView key) const {

@@ -33,6 +33,9 @@ class LmdbFile {
   std::size_t entries() const { return entries_; }
 
   // Keys are ordered by their bytes. Errors of both: kStore, a page that no writer wrote.
+  // The entry of that key, else one beside it in the same page: the work is the same (P11). Nothing
+  // in an empty file only.
+  Result<std::optional<Entry>> nearest(ByteView key) const;
   // The first entry that is not before `key`.
   Result<std::optional<Entry>> lower_bound(ByteView key) const;
   // Every entry in order, until visit returns an error.

@@ -18,6 +18,7 @@
 namespace ntlm::store {
 namespace {
 
+using protocol::Account;
 using protocol::AccountName;
 using protocol::AccountSource;
 using protocol::HashResponder;
@@ -91,16 +92,31 @@ class Chain final : public Verifier {
   }
 
   Result<LogonResult> verify(const LogonRequest& request) const override {
+    Account account;
+    const char* kind = "";
+    protocol::stand_in(account, false);
     for (const Link& link : links_) {
-      auto result = std::visit([&](const auto& store) { return ask(*store, request); }, link);
-      if (result || result.error().code != Errc::kUnknownAccount) {
-        return result;
+      if (const auto* source = std::get_if<std::unique_ptr<const AccountSource>>(&link)) {
+        // Also once it is known, so that a later store's account is not told by its time (P11).
+        auto found = (*source)->find(request.account, request.host.nb_domain);
+        if (!account.known) {
+          TRY(account, std::move(found));
+          kind = (*source)->kind();
+        }
+      } else if (!account.known) {
+        auto result = std::get<std::unique_ptr<const Verifier>>(link)->verify(request);
+        if (result || result.error().code != Errc::kUnknownAccount) {
+          return result;
+        }
       }
     }
-    const tl::unexpected<Error> unknown(refuse_unknown(request));
-    return lockout_ == nullptr
-               ? Result<LogonResult>(unknown)
-               : lockout_->settle(request.policy, lockout_->place_of(request.account), unknown);
+    // A domain locks its accounts itself.
+    if (lockout_ == nullptr) {
+      return verify_with_hash(request, std::move(account), kind);
+    }
+    const Lockout::Place place = lockout_->place_of(account.name);
+    return lockout_->settle(request.policy, place,
+                            verify_with_hash(request, std::move(account), kind));
   }
 
   const protocol::HostNames* host_names() const override {
@@ -115,17 +131,6 @@ class Chain final : public Verifier {
   }
 
  private:
-  Result<LogonResult> ask(const AccountSource& source, const LogonRequest& request) const {
-    TRY(auto account, source.find(request.account, request.host.nb_domain));
-    const Lockout::Place place = lockout_->place_of(account.name);
-    return lockout_->settle(request.policy, place,
-                            verify_with_hash(request, std::move(account), source.kind()));
-  }
-  // A domain locks its accounts itself.
-  Result<LogonResult> ask(const Verifier& verifier, const LogonRequest& request) const {
-    return verifier.verify(request);
-  }
-
   std::vector<Link> links_;
   const Lockout* lockout_ = nullptr;  // of the stores that hold hashes; null: there are none
   const Verifier* host_ = nullptr;    // whose names CHALLENGE bears

@@ -283,27 +283,27 @@ class TextIndex {
     return index;
   }
 
-  Result<Account> find(const AccountName& name, std::string_view our_domain) const {
-    const Slot& slot = slots_[place_of(upper_utf8(name.user))];
-    if (slot.record == kNone) {
-      return fail(Errc::kUnknownAccount, "store");
-    }
+  // Where there is no such user, another takes the same path (P11): one of the file, so that the
+  // costs are alike in the caches of the processor too.
+  Account find(const AccountName& name, std::string_view our_domain) const {
+    const Place place = place_of(upper_utf8(name.user));
     const std::string wanted = upper_utf8(name.domain.empty() ? our_domain : name.domain);
+    const Record* exact = nullptr;
     const Record* anywhere = nullptr;
-    for (std::uint32_t at = slot.record; at != kNone; at = records_[at].next) {
-      const Record& record = records_[at];
-      if (!wanted.empty() && upper_utf8(record.domain) == wanted) {
-        return account(record);
-      }
-      if (record.domain.empty()) {
-        anywhere = &record;
+    for (const Record* record = place.first; record != nullptr && exact == nullptr;
+         record = record->next == kNone ? nullptr : &records_[record->next]) {
+      if (!wanted.empty() && upper_utf8(record->domain) == wanted) {
+        exact = record;
+      } else if (record->domain.empty()) {
+        anywhere = record;
       }
     }
-    const Record& first = records_[slot.record];
-    if (anywhere == nullptr && name.domain.empty() && first.next == kNone) {
-      anywhere = &first;  // the only one of that user
+    if (anywhere == nullptr && name.domain.empty() && place.first->next == kNone) {
+      anywhere = place.first;  // the only one of that user
     }
-    return anywhere != nullptr ? account(*anywhere) : fail(Errc::kUnknownAccount, "store");
+    const Record* const found = exact != nullptr ? exact : anywhere;
+    return account(found != nullptr ? *found : *place.first, name,
+                   place.taken & (found != nullptr));
   }
 
  private:
@@ -321,9 +321,10 @@ class TextIndex {
     std::uint32_t hash = 0;
   };
 
-  static Result<Account> account(const Record& record) {
+  static Account account(const Record& record, const AccountName& asked, bool known) {
     Account account;
-    account.name = {record.user, record.domain};
+    account.name.user = protocol::choose(known, record.user, asked.user);
+    account.name.domain = protocol::choose(known, record.domain, asked.domain);
     account.nt_hash = crypto::NtHash(record.nt_hash);
     if (record.has_lm_hash) {
       account.lm_hash = crypto::LmHash(record.lm_hash);
@@ -332,6 +333,7 @@ class TextIndex {
     account.disabled = record.disabled;
     account.locked = record.locked;
     account.trust_account = record.trust_account;
+    protocol::stand_in(account, known);
     return account;
   }
 
@@ -339,21 +341,39 @@ class TextIndex {
     return static_cast<std::uint32_t>(std::hash<std::string_view>()(upper_user));
   }
 
-  // Where the user's slot is, or the free one where it would be.
-  std::size_t place_of(std::string_view upper_user) const {
+  struct Place {
+    std::size_t slot;
+    bool taken;           // else it is free, and where the user's would be
+    const Record* first;  // of the user, else some other
+  };
+  // One name is compared, whether the user is there or not; more only where 32 bits of their hashes
+  // are equal.
+  Place place_of(std::string_view upper_user) const {
     const std::uint32_t hash = hash_of(upper_user);
-    std::size_t place = hash & (slots_.size() - 1);
-    while (slots_[place].record != kNone &&
-           (slots_[place].hash != hash ||
-            upper_utf8(records_[slots_[place].record].user) != upper_user)) {
-      place = (place + 1) & (slots_.size() - 1);
+    const std::uint32_t other = hash % std::max(static_cast<std::uint32_t>(records_.size()), 1U);
+    const auto is_others = [hash](Slot slot) {
+      return (slot.record != kNone) & (slot.hash != hash);
+    };
+    for (std::size_t at = hash;; ++at) {
+      at &= slots_.size() - 1;
+      while (is_others(slots_[at])) {
+        at = (at + 1) & (slots_.size() - 1);
+      }
+      const bool taken = slots_[at].record != kNone;
+      // Either number goes the same way, so that neither record is read the sooner.
+      const std::uint32_t number =
+          other ^ ((other ^ slots_[at].record) & (0U - static_cast<std::uint32_t>(taken)));
+      const Record* const first = records_.empty() ? &nobody_ : &records_[number];
+      if (same_text(upper_utf8(first->user), upper_user) | !taken) {
+        return {at, taken, first};
+      }
     }
-    return place;
   }
 
-  // Keeps the table at most half full.
+  // Keeps the table at most a quarter full, so that users who are not there are not told by a long
+  // search.
   void make_room() {
-    if (users_ * 2 < slots_.size()) {
+    if (users_ * 4 < slots_.size()) {
       return;
     }
     std::vector<Slot> old(slots_.size() * 2);
@@ -374,7 +394,7 @@ class TextIndex {
     make_room();
     const auto number = static_cast<std::uint32_t>(records_.size());
     const std::string user = upper_utf8(account.name.user);
-    Slot& slot = slots_[place_of(user)];
+    Slot& slot = slots_[place_of(user).slot];
     if (slot.record == kNone) {
       slot = {number, hash_of(user)};
       ++users_;
@@ -412,7 +432,8 @@ class TextIndex {
     return nullptr;
   }
 
-  std::vector<Record, WipingAllocator<Record>> records_;
+  std::vector<Record, SecretPagesAllocator<Record>> records_;
+  Record nobody_;
   std::vector<Slot> slots_ = std::vector<Slot>(16);  // a power of two
   std::size_t users_ = 0;
 };
@@ -421,7 +442,8 @@ TextFile::TextFile(std::string path) : index_(std::move(path)) {}
 TextFile::~TextFile() = default;
 
 Result<Account> TextFile::find(const AccountName& name, std::string_view our_domain) const {
-  return index_.with([&](const TextIndex& index) { return index.find(name, our_domain); });
+  return index_.with(
+      [&](const TextIndex& index) -> Result<Account> { return index.find(name, our_domain); });
 }
 
 }  // namespace ntlm::store

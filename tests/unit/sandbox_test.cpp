@@ -82,7 +82,8 @@ class SandboxTest : public testing::Test {
 };
 
 bool has(const protocol::AccountSource& source, const char* user) {
-  return source.find(AccountName{user, "LAB"}, "LAB").has_value();
+  const auto found = source.find(AccountName{user, "LAB"}, "LAB");
+  return found && found->known;
 }
 
 bool SandboxTest::sees_replacement(const protocol::AccountSource& accounts,

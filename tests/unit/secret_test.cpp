@@ -3,8 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <cstring>
+#include <fstream>
 #include <new>
+#include <string>
 #include <type_traits>
 
 namespace ntlm::test {
@@ -67,6 +70,28 @@ TEST(SecretBytes, FreedMemoryWasWiped) {
   SecretBytes bytes(3, 0x42);
   bytes.resize(5000);  // moves to other memory through the allocator
   EXPECT_EQ(bytes[2], 0x42);
+}
+
+TEST(SecretPages, AreLeftOutOfDumps) {
+  std::vector<std::uint8_t, SecretPagesAllocator<std::uint8_t>> bytes(10000, 0x42);
+  bytes.resize(20000);
+  EXPECT_EQ(bytes[9999], 0x42);
+  std::ifstream maps("/proc/self/smaps");
+  char wanted[32];
+  std::snprintf(wanted, sizeof wanted, "%lx-", reinterpret_cast<unsigned long>(bytes.data()));
+  bool inside = false;
+  std::string flags;
+  for (std::string line; flags.empty() && std::getline(maps, line);) {
+    inside = inside || line.starts_with(wanted);
+    flags = inside && line.starts_with("VmFlags:") ? line : "";
+  }
+  EXPECT_NE((flags + " ").find(" dd "), std::string::npos) << flags;
+}
+
+TEST(SecretPages, MoreThanThereIsIsNoMemory) {
+  SecretPagesAllocator<std::uint64_t> allocator;
+  EXPECT_THROW((void)allocator.allocate(SIZE_MAX / 2), std::bad_alloc);
+  EXPECT_THROW((void)allocator.allocate(SIZE_MAX / 16), std::bad_alloc);
 }
 
 TEST(EqualCt, AnyDifferenceIsOne) {

@@ -8,17 +8,10 @@
 
 #include <memory>
 
+#include "authd/verify_frame.h"
 #include "base/trusted_file.h"
-#include "protocol/logon.h"
-#include "protocol/name.h"
 
 namespace ntlm::authd {
-
-// What the store process says of its stores.
-struct StoreFacts {
-  std::optional<protocol::HostNames> host;  // that CHALLENGE must bear
-  bool serves_domain = false;
-};
 
 // The front's end. Not thread-safe: each thread has its own. A store process
 // that is gone ends this one, for there is nothing left to do; systemd starts

@@ -416,7 +416,7 @@ class Client final : public protocol::Authority {
 
 tl::expected<std::optional<std::string>, std::string> socket_of(
     const std::vector<std::string>& stores) {
-  constexpr std::string_view kName = "authd";
+  static constexpr std::string_view kName = "authd";
   const auto is_authd = [](std::string_view store) {
     return store.substr(0, store.find(':')) == kName;
   };

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MIT
+// A worker's end of the socket, with a daemon of the test's own that answers as the test says.
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <functional>
+#include <thread>
+
+#include "authority/client.h"
+#include "authority/frame.h"
+#include "base/trusted_file.h"
+#include "support/temporary_directory.h"
+
+namespace ntlm::authority {
+namespace {
+
+using namespace std::chrono_literals;
+
+// One frame's answer; empty: the connection is closed.
+using Answers = std::function<Bytes(ByteView)>;
+
+class Double {
+ public:
+  explicit Double(Answers answers) : answers_(std::move(answers)) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path().copy(address.sun_path, sizeof address.sun_path - 1);
+    EXPECT_EQ(bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address),
+              0);
+    EXPECT_EQ(listen(listener_.get(), 64), 0);
+    accepting_ = std::thread([this] {
+      while (true) {
+        const int fd = accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC);
+        if (fd < 0) {
+          return;
+        }
+        ++connections;
+        serving_.emplace_back([this, fd] { serve(FileDescriptor(fd)); });
+      }
+    });
+  }
+  ~Double() {
+    shutdown(listener_.get(), SHUT_RDWR);
+    accepting_.join();
+    for (std::thread& one : serving_) {
+      one.join();
+    }
+  }
+  std::string path() const { return directory_.path("sock"); }
+  std::atomic<int> connections{0}, aborts{0};
+
+ private:
+  void serve(FileDescriptor socket) {
+    Bytes room(kMaxRequest);
+    while (true) {
+      const ssize_t size = recv(socket.get(), room.data(), room.size(), 0);
+      if (size <= 0) {
+        return;
+      }
+      const ByteView frame = ByteView(room).first(static_cast<std::size_t>(size));
+      const auto request = read_request(frame);
+      if (request && std::holds_alternative<Abort>(request->body)) {
+        ++aborts;
+        continue;
+      }
+      const Bytes answer = answers_(frame);
+      if (answer.empty()) {
+        return;
+      }
+      (void)send(socket.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
+    }
+  }
+  test::TemporaryDirectory directory_;
+  Answers answers_;
+  FileDescriptor listener_{socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)};
+  std::thread accepting_;
+  std::vector<std::thread> serving_;
+};
+
+Bytes reply_to(ByteView frame, const decltype(Reply::body)& body) {
+  const SecretBytes out = write_reply({read_request(frame)->number, body}).value();
+  return Bytes(out.begin(), out.end());
+}
+const Bytes kMessage(40, 7);
+// A challenge for each BEGIN, and for each FINISH what it brought.
+Bytes proper(ByteView frame) {
+  const auto request = read_request(frame);
+  if (const auto* finish = std::get_if<Finish>(&request->body)) {
+    return reply_to(frame, Acceptance{finish->authenticate});
+  }
+  return reply_to(frame, Challenge{{1, 2, 3}, kMessage});
+}
+
+std::shared_ptr<const protocol::Authority> client(const Double& daemon) {
+  return make_client({daemon.path(), geteuid(), std::chrono::seconds(1), nullptr});
+}
+
+TEST(AuthorityClient, ThreadsThatFinishAndThreadsThatGiveUp) {
+  Double daemon(proper);
+  {
+    const auto authority = client(daemon);
+    std::vector<std::thread> threads;
+    std::atomic<int> wrong{0};
+    for (std::uint8_t t = 0; t < 20; ++t) {
+      threads.emplace_back([&, t] {
+        for (std::uint8_t n = 0; n < 50; ++n) {
+          auto begun = authority->begin(kMessage, {}, "service");
+          const Bytes token(100, static_cast<std::uint8_t>(t + n));
+          if (!begun || begun->challenge != kMessage) {
+            ++wrong;
+          } else if (n % 3 != 0) {
+            const auto saved = begun->exchange->finish(token, {}, nullptr);
+            wrong += saved && std::equal(saved->begin(), saved->end(), token.begin(), token.end())
+                         ? 0
+                         : 1;
+          }
+        }
+      });
+    }
+    for (std::thread& one : threads) {
+      one.join();
+    }
+    EXPECT_EQ(wrong, 0);
+    // What was given up while another called is told with the next call.
+    for (int i = 0; i < 64; ++i) {
+      ASSERT_TRUE(authority->begin(kMessage, {}, ""));
+    }
+  }
+  EXPECT_LE(daemon.connections, 16);
+  EXPECT_GT(daemon.aborts, 20 * 16);
+}
+
+TEST(AuthorityClient, AnswersThatAreNone) {
+  const std::vector<Answers> liars = {[](ByteView) { return Bytes(20, 1); },
+                                      [](ByteView) { return Bytes(1, 0); },
+                                      [](ByteView frame) {  // of another request
+                                        Bytes answer = proper(frame);
+                                        answer[8] ^= 1;
+                                        return answer;
+                                      },
+                                      [](ByteView frame) {
+                                        Bytes answer = proper(frame);
+                                        answer.pop_back();
+                                        return answer;
+                                      },
+                                      [](ByteView) { return Bytes(kMaxReply + 1, 1); },
+                                      [](ByteView) { return Bytes(); }};
+  for (const Answers& liar : liars) {
+    Double daemon(liar);
+    const auto begun = client(daemon)->begin(kMessage, {}, "");
+    ASSERT_FALSE(begun);
+    EXPECT_EQ(begun.error().code, Errc::kAuthorityDown);
+  }
+}
+
+TEST(AuthorityClient, AnAnswerToAnotherQuestion) {
+  Double daemon([](ByteView frame) { return reply_to(frame, Acceptance{kMessage}); });
+  const auto begun = client(daemon)->begin(kMessage, {}, "");
+  ASSERT_FALSE(begun);
+  EXPECT_EQ(begun.error().code, Errc::kInternal);
+}
+
+TEST(AuthorityClient, ARefusalIsTheDaemonsVerdict) {
+  Double daemon([](ByteView frame) { return reply_to(frame, Errc::kTooManyLogons); });
+  const auto begun = client(daemon)->begin(kMessage, {}, "");
+  ASSERT_FALSE(begun);
+  EXPECT_EQ(begun.error().code, Errc::kTooManyLogons);
+  EXPECT_EQ(std::string(begun.error().where), protocol::kVerdict);
+}
+
+TEST(AuthorityClient, SilenceEndsAtTheDeadline) {
+  Double daemon([](ByteView frame) {
+    std::this_thread::sleep_for(2s);
+    return proper(frame);
+  });
+  const auto started = std::chrono::steady_clock::now();
+  EXPECT_FALSE(client(daemon)->begin(kMessage, {}, ""));
+  EXPECT_LT(std::chrono::steady_clock::now() - started, 1500ms);
+}
+
+TEST(AuthorityClient, ATokenThatFitsInNoFrame) {
+  Double daemon(proper);
+  const auto begun = client(daemon)->begin(Bytes(9000, 1), {}, "");
+  ASSERT_FALSE(begun);
+  EXPECT_EQ(begun.error().code, Errc::kDefectiveMessage);
+  EXPECT_EQ(daemon.connections, 0);
+}
+
+TEST(AuthorityClient, ADirectoryThatOthersMayWriteTo) {
+  const test::TemporaryDirectory directory;
+  ASSERT_EQ(chmod(directory.path().c_str(), 0777), 0);
+  const auto authority = make_client({directory.path("sock"), geteuid(), 1s, nullptr});
+  const auto begun = authority->begin(kMessage, {}, "");
+  ASSERT_FALSE(begun);
+  EXPECT_EQ(begun.error().code, Errc::kAuthorityAccess);
+}
+
+TEST(AuthorityClient, StoresBesideTheDaemon) {
+  EXPECT_EQ(socket_of({"authd"}).value(), kDefaultSocket);
+  EXPECT_EQ(socket_of({"authd:/a/b"}).value(), "/a/b");
+  EXPECT_FALSE(socket_of({"text:/a"}).value());
+  EXPECT_FALSE(socket_of({"authd", "text:/a"}));
+  EXPECT_FALSE(socket_of({"authd:relative"}));
+  EXPECT_FALSE(socket_of({"authd:"}));
+}
+
+}  // namespace
+}  // namespace ntlm::authority

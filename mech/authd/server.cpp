@@ -64,7 +64,10 @@ struct Loop::State {
         epoll(::epoll_create1(EPOLL_CLOEXEC)) {
     learn_names();
     listen();
-    (void)watch(store->descriptor(), 0);  // for its end, which is always told
+    // The store's end is always told, whatever is asked for.
+    if (!listening || !watch(store->descriptor(), 0)) {
+      throw std::system_error(errno, std::generic_category(), "epoll");
+    }
   }
 
   // The acceptor's setup for each section, with the names that the stores wish for; the last is of

@@ -26,7 +26,7 @@ class Authd:
     """Its directory has accounts that it reads and nobody else but root, a socket that `worker`'s group may open, and the
     audit file. `lines` go on after [ntlm] store; accounts are written to `accounts`, then share(accounts)."""
 
-    def __init__(self, lines="", store="text", worker=None):
+    def __init__(self, lines="", store="text", worker=None, records=True):
         root = os.getuid() == 0
         self.uid = _unused_uid() if root else None
         self.worker = worker
@@ -42,7 +42,8 @@ class Authd:
             os.chown(self.directory / "log", self.uid, self.uid)
         self.config = self.share(harness.write(
             self.directory / "ntlm-authd.conf", f"[ntlm]\n    store = {store}:{self.accounts}\n    {lines}"
-                                                f"[audit]\n    syslog = no\n    json = {self.audit}\n"))
+                                                f"[audit]\n    syslog = no\n"
+            + (f"    json = {self.audit}\n" if records else "")))
         # What a worker's ntlm.conf has instead of a store.
         self.store_lines = f"store = authd:{self.socket}\n    authd_uid = {os.getuid()}\n"
         self.process = None
@@ -54,8 +55,8 @@ class Authd:
             os.chown(path, -1, self.uid)
         return path
 
-    def start(self):
-        harness.run([PROGRAM, "--config", self.config, "--check"], user=self.uid, check=True)
+    def launch(self, **environment):
+        """Without waiting for it."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
             listener.bind(str(self.socket))
             self.socket.chmod(0o660)
@@ -63,8 +64,13 @@ class Authd:
                 os.chown(self.socket, -1, pwd.getpwnam(self.worker).pw_gid)
             listener.listen(1024)
             self.process = harness.start(
-                ["sh", "-c", 'LISTEN_FDS=1 LISTEN_PID=$$ exec "$@" 3<&0 </dev/null', "sh", PROGRAM, "--config", self.config],
+                ["sh", "-c", 'LISTEN_FDS=1 LISTEN_PID=$$ exec "$@" 3<&0 </dev/null', "sh", "env",
+                 *(f"{name}={value}" for name, value in environment.items()), PROGRAM, "--config", self.config],
                 log=self.log, user=self.uid, stdin=listener)
+
+    def start(self):
+        harness.run([PROGRAM, "--config", self.config, "--check"], user=self.uid, check=True)
+        self.launch()
         harness.wait_for(lambda: self.store_process() is not None, "ntlm-authd", log=self.log)
         return self
 
@@ -77,5 +83,11 @@ class Authd:
     def stop(self):
         store = self.store_process()
         harness.stop(self.process)
-        harness.wait_for(lambda: not os.path.exists(f"/proc/{store}"), "the end of ntlm-authd's store process")
+        harness.wait_for(lambda: self._ended(store), "the end of ntlm-authd's store process")
         self.socket.unlink()
+
+    @staticmethod
+    def _ended(pid):
+        """Also when init has not asked for its exit status yet."""
+        state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+        return state == "" or state.startswith("Z")

@@ -3,7 +3,7 @@
 """Measures the mechanism beside gss-ntlmssp, WinPR's SSPI and the bare cryptography, all in one run, and prints the
 tables of docs/performance.md. Only ratios within a run count; every figure is the median of interleaved rounds.
 
-    bench.py BUILD_DIRECTORY [--rounds N] [--accounts N] [--quick] [--sspi]
+    bench.py BUILD_DIRECTORY [--rounds N] [--accounts N] [--quick] [--sspi | --authd]
 """
 import argparse
 import os
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 
+import daemon
 import sspi
 
 INCUMBENT = "/usr/lib/x86_64-linux-gnu/gssntlmssp/gssntlmssp.so"
@@ -163,11 +164,15 @@ def main():
     parser.add_argument("--accounts", type=int, default=1_000_000, help="the largest store (default 1000000)")
     parser.add_argument("--quick", action="store_true", help="one round, small stores")
     parser.add_argument("--sspi", action="store_true", help="SSPI's table only")
+    parser.add_argument("--authd", action="store_true", help="ntlm-authd's table only")
     options = parser.parse_args()
     if options.quick:
         options.rounds, options.accounts = 1, 10_000
     with tempfile.TemporaryDirectory(prefix="ntlm-bench-") as directory:
         bench = Bench(options.build, directory)
+        if options.authd:
+            daemon.report(daemon.measure(bench, options.rounds))
+            return
         if not options.sspi:
             mechanism(bench, options)
         winpr_account = write(f"{directory}/sam", f"User:Domain::{NT_HASH}:::\n")

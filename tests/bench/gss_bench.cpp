@@ -2,12 +2,15 @@
 // What a GSS-API mechanism costs, through MIT's mechglue, whichever module GSS_MECH_CONFIG names:
 // the same program measures this project's and gss-ntlmssp's. Prints "name value" lines; bench.py
 // runs it in turn for each and makes the table. Takes what to measure as arguments: handshake
-// spnego acquire messages in-place memory threads, "count N" and "seal N" for tools that count, or
-// first, which times the first handshake of the process.
+// spnego acquire messages in-place memory threads latency, "count N" and "seal N" for tools that
+// count, "flood N" for N seconds without a pause, or first, which times the first handshake of the
+// process.
 #include <gssapi/gssapi.h>
 #include <gssapi/gssapi_ext.h>
 #include <malloc.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -178,6 +181,44 @@ void handshake() {
   print("acceptor_us", seconds(acceptor) * 1e6 / kCount);
   ntlm::bench::BareHandshake bare;
   print("limit_handshakes", rate([&] { bare.run(); }));
+}
+
+// Of each handshake by itself: what a busy machine moves least.
+void latency() {
+  const Ends ends(&ntlm_oid);
+  ends.exchange().drop();
+  std::vector<double> times(2000);
+  for (double& time : times) {
+    const auto start = Clock::now();
+    ends.exchange().drop();
+    time = seconds(Clock::now() - start) * 1e6;
+  }
+  std::ranges::sort(times);
+  print("median_us", times[times.size() / 2]);
+  print("p99_us", times[times.size() * 99 / 100]);
+}
+
+// What a process that does nothing else reaches, its own CPU time and how often it had to wait.
+void flood(int whole_seconds) {
+  const Ends ends(&ntlm_oid);
+  ends.exchange().drop();
+  rusage before{};
+  rusage after{};
+  getrusage(RUSAGE_SELF, &before);
+  const auto start = Clock::now();
+  double done = 0;
+  for (; Clock::now() - start < std::chrono::seconds(whole_seconds); ++done) {
+    ends.exchange().drop();
+  }
+  const double took = seconds(Clock::now() - start);
+  getrusage(RUSAGE_SELF, &after);
+  const auto spent = [&](timeval rusage::*what) {
+    return static_cast<double>((after.*what).tv_sec - (before.*what).tv_sec) * 1e6 +
+           static_cast<double>((after.*what).tv_usec - (before.*what).tv_usec);
+  };
+  print("rate", done / took);
+  print("cpu_us", (spent(&rusage::ru_utime) + spent(&rusage::ru_stime)) / done);
+  print("waits", static_cast<double>(after.ru_nvcsw - before.ru_nvcsw) / done);
 }
 
 void spnego() {
@@ -352,6 +393,10 @@ int main(int argc, char** argv) {
       first();
     else if (what == "count" && i + 1 < argc)
       count(std::atoi(argv[++i]));
+    else if (what == "latency")
+      latency();
+    else if (what == "flood" && i + 1 < argc)
+      flood(std::atoi(argv[++i]));
     else if (what == "in-place")
       in_place();
     else if (what == "seal" && i + 1 < argc)

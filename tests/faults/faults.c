@@ -2,8 +2,8 @@
 // Preloaded into a program, makes one of its calls of the C library fail, or kills it there. A file
 // that the test and the program's processes share (FAULT_FILE) says which: the calls that the error
 // can meet are counted over all processes, and the one whose turn it is does not happen. For a kill
-// every call that changes a file counts, a write once more for each 4096 bytes, of which those before
-// are still written.
+// every call that changes a file counts, a write once more for each 4096 bytes, of which those
+// before are still written.
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>
@@ -85,30 +85,35 @@ static int fails(const char* call, unsigned met_by) {
 #define CALL(met_by, failure, name, ...) \
   return fails(#name, met_by) ? (failure) : REAL(name)(__VA_ARGS__)
 
-#define MODE(flags, mode)                           \
-  mode_t mode = 0;                                  \
-  if (((flags) & (O_CREAT | O_TMPFILE)) != 0) {     \
-    va_list more;                                   \
-    va_start(more, flags);                          \
-    mode = va_arg(more, mode_t);                    \
-    va_end(more);                                   \
+#define MODE(flags, mode)                       \
+  mode_t mode = 0;                              \
+  if (((flags) & (O_CREAT | O_TMPFILE)) != 0) { \
+    va_list more;                               \
+    va_start(more, flags);                      \
+    mode = va_arg(more, mode_t);                \
+    va_end(more);                               \
   }
 
 int open(const char* path, int flags, ...) {
   MODE(flags, mode)
-  CALL(kFiles | kInterrupt | ((flags & O_CREAT) != 0 ? kSpace | kKill : 0), -1, open, path, flags, mode);
+  CALL(kFiles | kInterrupt | ((flags & O_CREAT) != 0 ? kSpace | kKill : 0), -1, open, path, flags,
+       mode);
 }
 int openat(int at, const char* path, int flags, ...) {
   MODE(flags, mode)
-  CALL(kFiles | kInterrupt | ((flags & O_CREAT) != 0 ? kSpace | kKill : 0), -1, openat, at, path, flags,
-       mode);
+  CALL(kFiles | kInterrupt | ((flags & O_CREAT) != 0 ? kSpace | kKill : 0), -1, openat, at, path,
+       flags, mode);
 }
 DIR* opendir(const char* path) { CALL(kFiles, NULL, opendir, path); }
 int dup(int fd) { CALL(kFiles, -1, dup, fd); }
 int mkdir(const char* path, mode_t mode) { CALL(kSpace | kKill, -1, mkdir, path, mode); }
-int rename(const char* from, const char* to) { CALL(kSpace | kDevice | kKill, -1, rename, from, to); }
+int rename(const char* from, const char* to) {
+  CALL(kSpace | kDevice | kKill, -1, rename, from, to);
+}
 int unlink(const char* path) { CALL(kDevice | kKill, -1, unlink, path); }
-int ftruncate(int fd, off_t size) { CALL(kSpace | kInterrupt | kDevice | kKill, -1, ftruncate, fd, size); }
+int ftruncate(int fd, off_t size) {
+  CALL(kSpace | kInterrupt | kDevice | kKill, -1, ftruncate, fd, size);
+}
 int fchmod(int fd, mode_t mode) { CALL(kDevice | kKill, -1, fchmod, fd, mode); }
 int fchown(int fd, uid_t user, gid_t group) { CALL(kDevice | kKill, -1, fchown, fd, user, group); }
 int fsync(int fd) { CALL(kSpace | kInterrupt | kDevice | kKill, -1, fsync, fd); }
@@ -132,11 +137,15 @@ int accept4(int fd, __SOCKADDR_ARG from, socklen_t* size, int flags) {
 ssize_t send(int fd, const void* data, size_t size, int flags) {
   CALL(kInterrupt, -1, send, fd, data, size, flags);
 }
-ssize_t recv(int fd, void* to, size_t size, int flags) { CALL(kInterrupt, -1, recv, fd, to, size, flags); }
+ssize_t recv(int fd, void* to, size_t size, int flags) {
+  CALL(kInterrupt, -1, recv, fd, to, size, flags);
+}
 ssize_t recvmsg(int fd, struct msghdr* message, int flags) {
   CALL(kInterrupt, -1, recvmsg, fd, message, flags);
 }
-int poll(struct pollfd* all, nfds_t count, int patience) { CALL(kInterrupt, -1, poll, all, count, patience); }
+int poll(struct pollfd* all, nfds_t count, int patience) {
+  CALL(kInterrupt, -1, poll, all, count, patience);
+}
 int epoll_create1(int flags) { CALL(kFiles, -1, epoll_create1, flags); }
 int epoll_ctl(int fd, int operation, int on, struct epoll_event* event) {
   CALL(kSpace, -1, epoll_ctl, fd, operation, on, event);
@@ -179,4 +188,6 @@ ssize_t write(int fd, const void* data, size_t size) {
 ssize_t pwrite(int fd, const void* data, size_t size, off_t at) {
   return put("pwrite", fd, &(struct iovec){(void*)(uintptr_t)data, size}, 1, at);
 }
-ssize_t writev(int fd, const struct iovec* parts, int count) { return put("writev", fd, parts, count, -1); }
+ssize_t writev(int fd, const struct iovec* parts, int count) {
+  return put("writev", fd, parts, count, -1);
+}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// For each line "USER PASSWORD" of standard input, a login within this process, both ends; a line of
-// output says "in NAME", or "out" and why.
+// For each line "USER PASSWORD" of standard input, a login within this process, both ends; a line
+// of output says "in NAME", or "out" and why.
 #include <gssapi/gssapi.h>
 #include <gssapi/gssapi_ext.h>
 #include <stdio.h>
@@ -33,22 +33,23 @@ static OM_uint32 prepare(struct ends* ends, char* user, char* password) {
   major = gss_import_name(&minor, &text, GSS_C_NT_HOSTBASED_SERVICE, &ends->target);
   if (GSS_ERROR(major)) return major;
   text = (gss_buffer_desc){strlen(password), password};
-  major = gss_acquire_cred_with_password(&minor, ends->user, &text, 0, &only_ntlm, GSS_C_INITIATE, &ends->initiator, NULL,
-                                         NULL);
+  major = gss_acquire_cred_with_password(&minor, ends->user, &text, 0, &only_ntlm, GSS_C_INITIATE,
+                                         &ends->initiator, NULL, NULL);
   if (GSS_ERROR(major)) return major;
-  return gss_acquire_cred(&minor, GSS_C_NO_NAME, 0, &only_ntlm, GSS_C_ACCEPT, &ends->acceptor, NULL, NULL);
+  return gss_acquire_cred(&minor, GSS_C_NO_NAME, 0, &only_ntlm, GSS_C_ACCEPT, &ends->acceptor, NULL,
+                          NULL);
 }
 
 static OM_uint32 exchange(struct ends* ends) {
   gss_buffer_desc there = GSS_C_EMPTY_BUFFER, back = GSS_C_EMPTY_BUFFER;
   OM_uint32 major = GSS_S_CONTINUE_NEEDED;
   while (major == GSS_S_CONTINUE_NEEDED) {
-    major = gss_init_sec_context(&minor, ends->initiator, &ends->initiating, ends->target, &ntlm, GSS_C_INTEG_FLAG, 0, NULL,
-                                 &back, NULL, &there, NULL, NULL);
+    major = gss_init_sec_context(&minor, ends->initiator, &ends->initiating, ends->target, &ntlm,
+                                 GSS_C_INTEG_FLAG, 0, NULL, &back, NULL, &there, NULL, NULL);
     gss_release_buffer(&ignored, &back);
     if (GSS_ERROR(major)) break;
-    major = gss_accept_sec_context(&minor, &ends->accepting, ends->acceptor, &there, NULL, &ends->source, NULL, &back, NULL,
-                                   NULL, NULL);
+    major = gss_accept_sec_context(&minor, &ends->accepting, ends->acceptor, &there, NULL,
+                                   &ends->source, NULL, &back, NULL, NULL, NULL);
     gss_release_buffer(&ignored, &there);
   }
   gss_release_buffer(&ignored, &there);

@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <cstring>
 #include <new>
+#include <optional>
 #include <system_error>
 #include <tuple>
 
@@ -29,29 +30,36 @@ using Refusal = tl::unexpected<std::string>;
 using Word = std::uint64_t;
 
 constexpr std::array<char, 8> kMagic = {'N', 'T', 'L', 'M', 'L', 'O', 'C', 'K'};
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
 constexpr std::size_t kWays = 8;  // 64 bytes: one line of the cache
 constexpr std::uint32_t kWords = 4096;
 constexpr Word kSeconds = (Word{1} << 28) - 1;
-constexpr Word kMostFailures = (Word{1} << 20) - 1;
+constexpr Word kMostFailures = (Word{1} << 19) - 1;
+constexpr Word kWorkstation = Word{1} << 47;
+constexpr Word kKnownFor = 24 * 3600;  // seconds after a logon
+constexpr Word kRefreshedAfter = 600;  // seconds; a logon writes no shared word before
 
 constexpr Word word_of(Word tag, Word failures, Word since) {
   return tag << 48 | std::min(failures, kMostFailures) << 28 | (since & kSeconds);
 }
 constexpr Word tag_of(Word word) { return word >> 48; }
 constexpr Word failures_of(Word word) { return word >> 28 & kMostFailures; }
+constexpr bool is_workstation(Word word) { return (word & kWorkstation) != 0; }
 // A time that lies ahead (the host booted since) is long ago.
 constexpr Word age_of(Word word, Word now) { return (now - word) & kSeconds; }
 
 bool is_locked(const Policy& policy, Word word) {
-  return policy.lockout_threshold != 0 && failures_of(word) >= policy.lockout_threshold;
+  return policy.lockout_threshold != 0 && !is_workstation(word) &&
+         failures_of(word) >= policy.lockout_threshold;
 }
 Word lasts(const Policy& policy, Word word) {
   return is_locked(policy, word) ? policy.lockout_duration : policy.lockout_window;
 }
+// Whether it counts the failures of a name, and they are not over.
 bool is_live(const Policy& policy, Word word, Word now) {
-  return word != 0 && age_of(word, now) < lasts(policy, word);
+  return word != 0 && !is_workstation(word) && age_of(word, now) < lasts(policy, word);
 }
+bool is_known(Word word, Word now) { return is_workstation(word) && age_of(word, now) < kKnownFor; }
 
 Word now_since_boot() {
   timespec now{};
@@ -76,6 +84,22 @@ void hash_upper(crypto::HmacMd5& hash, std::string_view text) {
     hash.update({buffer.data(), part.size()});
     text.remove_prefix(part.size());
   }
+}
+
+// Where a workstation stands for a name; nothing for one that says nothing. The name's secret bits
+// make it unpredictable; among workstations of one name, whoever could make two fall together could
+// as well claim the right one (FNV-1a).
+std::optional<Lockout::Place> source_of(const Lockout::Place& name, std::string_view workstation) {
+  if (workstation.empty()) {
+    return std::nullopt;
+  }
+  Word hash = 0xcbf29ce484222325;
+  for (const char c : workstation) {
+    hash ^= static_cast<std::uint8_t>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+    hash *= 0x100000001b3;
+  }
+  hash ^= name.secret;
+  return Lockout::Place{(hash >> 32) % (kWords / kWays), hash & 0xffff, 0};
 }
 
 Refusal refuse_errno(const std::string& path) {
@@ -203,8 +227,10 @@ Lockout::Place Lockout::place_of(const AccountName& name) const {
   hash.update(kSeparator);
   hash_upper(hash, name.domain);
   const crypto::Digest16 digest = hash.finish();
+  Word secret = 0;
+  std::memcpy(&secret, digest.data() + 4, sizeof secret);
   return {(digest[0] | std::size_t{digest[1]} << 8) % (kWords / kWays),
-          digest[2] | Word{digest[3]} << 8};
+          digest[2] | Word{digest[3]} << 8, secret};
 }
 
 std::atomic<Word>* Lockout::set_of(Place place) const { return &table_->word[place.set * kWays]; }
@@ -226,17 +252,18 @@ void Lockout::count_failure(const Policy& policy, Place place, Word now) const {
   std::atomic<Word>* set = set_of(place);
   while (true) {
     // The name's own word, else the one whose loss matters least.
-    using Worth = std::tuple<bool, bool, Word, Word>;
+    using Worth = std::tuple<bool, bool, bool, Word, Word>;
     std::size_t chosen = 0;
     Word seen = 0;
-    Worth least{true, true, kMostFailures, kSeconds};
+    Worth least{true, true, true, kMostFailures, kSeconds};
     bool own = false;
     for (std::size_t i = 0; i < kWays && !own; ++i) {
       const Word word = set[i].load(std::memory_order_relaxed);
       const bool live = is_live(policy, word, now);
       own = live && tag_of(word) == place.tag;
-      const Worth worth{live, live && is_locked(policy, word), live ? failures_of(word) : 0,
-                        live ? kSeconds - age_of(word, now) : 0};
+      const bool counts = live || is_known(word, now);
+      const Worth worth{live, counts, live && is_locked(policy, word), live ? failures_of(word) : 0,
+                        counts ? kSeconds - age_of(word, now) : 0};
       if (own || worth < least) {
         least = worth;
         chosen = i;
@@ -252,22 +279,89 @@ void Lockout::count_failure(const Policy& policy, Place place, Word now) const {
   }
 }
 
-Result<LogonResult> Lockout::settle(const Policy& policy, Place place,
+std::atomic<Word>* Lockout::known(Place source, Word now) const {
+  std::atomic<Word>* set = set_of(source);
+  for (std::size_t i = 0; i < kWays; ++i) {
+    const Word word = set[i].load(std::memory_order_relaxed);
+    if (tag_of(word) == source.tag && is_known(word, now)) {
+      return &set[i];
+    }
+  }
+  return nullptr;
+}
+
+// In the place of what is over, or of another workstation: never of a count, so that an account's
+// owner cannot push counts out by logging in from everywhere.
+void Lockout::remember(const Policy& policy, Place source, Word now) const {
+  const Word fresh = word_of(source.tag, 0, now) | kWorkstation;
+  std::atomic<Word>* chosen = known(source, now);
+  if (chosen == nullptr) {
+    std::atomic<Word>* set = set_of(source);
+    Word oldest = 0;
+    for (std::size_t i = 0; i < kWays; ++i) {
+      const Word word = set[i].load(std::memory_order_relaxed);
+      const Word age = is_known(word, now) ? age_of(word, now) : kSeconds;
+      if (!is_live(policy, word, now) && age >= oldest) {
+        oldest = age;
+        chosen = &set[i];
+      }
+    }
+  }
+  if (chosen == nullptr) {
+    return;
+  }
+  Word seen = chosen->load(std::memory_order_relaxed);
+  const bool is_fresh = is_known(seen, now) && tag_of(seen) == source.tag &&
+                        failures_of(seen) == 0 && age_of(seen, now) < kRefreshedAfter;
+  if (!is_fresh && !is_live(policy, seen, now)) {
+    (void)chosen->compare_exchange_strong(seen, fresh);
+  }
+}
+
+void Lockout::distrust(const Policy& policy, Place source, Word now) const {
+  std::atomic<Word>* word = known(source, now);
+  if (word == nullptr) {
+    return;
+  }
+  Word seen = word->load(std::memory_order_relaxed);
+  while (is_known(seen, now) && tag_of(seen) == source.tag) {
+    const Word failures = failures_of(seen) + 1;
+    const Word next = failures >= policy.lockout_threshold
+                          ? 0
+                          : word_of(source.tag, failures, seen) | kWorkstation;
+    if (word->compare_exchange_weak(seen, next)) {
+      return;
+    }
+  }
+}
+
+Result<LogonResult> Lockout::settle(const Policy& policy, Place place, std::string_view workstation,
                                     Result<LogonResult> answer) const {
   if (policy.lockout_threshold == 0) {
     return answer;
   }
+  const Word now = now_since_boot();
   const State state = state_of(policy, place);
-  if (state.locked_for != 0) {
+  const bool locked = state.locked_for != 0;
+  const std::optional<Place> source = source_of(place, workstation);
+  if (locked && (!source || known(*source, now) == nullptr)) {
     return fail(Errc::kAccountLocked, "lockout");
   }
   if (answer) {
-    if (state.failures != 0) {
+    if (state.failures != 0 && !locked) {
       clear(place);
+    }
+    if (source) {
+      remember(policy, *source, now);
     }
   } else if (answer.error().code == Errc::kLogonDenied ||
              answer.error().code == Errc::kUnknownAccount) {
-    count_failure(policy, place, now_since_boot());
+    if (!locked) {
+      count_failure(policy, place, now);
+    }
+    if (source) {
+      distrust(policy, *source, now);
+    }
   }
   return answer;
 }
@@ -284,7 +378,8 @@ bool Lockout::clear(Place place) const {
   bool cleared = false;
   for (std::size_t i = 0; i < kWays; ++i) {
     Word word = set[i].load(std::memory_order_relaxed);
-    cleared |= word != 0 && tag_of(word) == place.tag && set[i].compare_exchange_strong(word, 0);
+    cleared |= word != 0 && !is_workstation(word) && tag_of(word) == place.tag &&
+               set[i].compare_exchange_strong(word, 0);
   }
   return cleared;
 }

@@ -10,9 +10,15 @@
 // form a set, and a full set gives up its oldest and lowest count, a locked name last: whoever
 // wants a count forgotten must fail for thousands of other names first.
 //
-//   file: [0-7] "NTLMLOCK" [8-11] version 1 [12-15] 4096 [16-31] key [32-63] zero, then the words
-//   word: bits 63-48 of the name's hash, 47-28 failures, 27-0 seconds since boot: of the first
-//         failure, or of the one that locked. 0: free.
+// A lock does not shut out the account's owner where he is known: from a workstation from which the
+// name has logged in during the last day it still may, until that workstation has failed
+// `lockout_threshold` times itself. A guesser who claims that workstation has that many guesses
+// more, and no others.
+//
+//   file: [0-7] "NTLMLOCK" [8-11] version 2 [12-15] 4096 [16-31] key [32-63] zero, then the words
+//   word: bits 63-48 of the name's hash, 47 whether it is a workstation's, 46-28 failures, 27-0
+//         seconds since boot: of the first failure, or of the one that locked; of a workstation,
+//         of its last logon. 0: free.
 //
 // Thread-safe and lock-free; settle() makes no system call, and allocates only for names that are
 // not ASCII.
@@ -53,13 +59,16 @@ class Lockout {
   struct Place {
     std::size_t set;
     std::uint64_t tag;
+    std::uint64_t secret;  // further bits of the name's hash
   };
   Place place_of(const protocol::AccountName& name) const;
 
-  // What becomes of a verifier's answer: kAccountLocked while the name is locked; otherwise the
-  // answer itself, which counts as a failure if the proof was wrong (kLogonDenied,
-  // kUnknownAccount), and wipes the count if it is a yes.
+  // What becomes of a verifier's answer: kAccountLocked while the name is locked and the
+  // workstation (as the peer claims it; may be empty) is not known; otherwise the answer itself,
+  // which counts as a failure if the proof was wrong (kLogonDenied, kUnknownAccount), and wipes the
+  // count if it is a yes.
   Result<protocol::LogonResult> settle(const protocol::Policy& policy, Place place,
+                                       std::string_view workstation,
                                        Result<protocol::LogonResult> answer) const;
 
   struct State {
@@ -79,6 +88,10 @@ class Lockout {
 
   std::atomic<std::uint64_t>* set_of(Place place) const;
   void count_failure(const protocol::Policy& policy, Place place, std::uint64_t now) const;
+  // The word of a workstation that is known for a name, or null.
+  std::atomic<std::uint64_t>* known(Place source, std::uint64_t now) const;
+  void remember(const protocol::Policy& policy, Place source, std::uint64_t now) const;
+  void distrust(const protocol::Policy& policy, Place source, std::uint64_t now) const;
 
   Table* table_;  // mapped
   crypto::HmacMd5Key key_;

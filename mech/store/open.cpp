@@ -115,7 +115,7 @@ class Chain final : public Verifier {
       return verify_with_hash(request, std::move(account), kind);
     }
     const Lockout::Place place = lockout_->place_of(account.name);
-    return lockout_->settle(request.policy, place,
+    return lockout_->settle(request.policy, place, request.workstation,
                             verify_with_hash(request, std::move(account), kind));
   }
 

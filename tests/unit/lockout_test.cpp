@@ -43,15 +43,19 @@ class LockoutTest : public ::testing::Test {
     policy_.lockout_window = 60;
     policy_.lockout_duration = 100;
   }
-  Errc answer(const Lockout& lockout, const AccountName& name, Result<LogonResult> result) const {
-    const auto settled = lockout.settle(policy_, lockout.place_of(name), std::move(result));
+  Errc answer(const Lockout& lockout, const AccountName& name, Result<LogonResult> result,
+              std::string_view workstation = "") const {
+    const auto settled =
+        lockout.settle(policy_, lockout.place_of(name), workstation, std::move(result));
     return settled ? Errc{} : settled.error().code;
   }
-  Errc wrong(const Lockout& lockout, const AccountName& name) const {
-    return answer(lockout, name, fail(Errc::kLogonDenied, "test"));
+  Errc wrong(const Lockout& lockout, const AccountName& name,
+             std::string_view workstation = "") const {
+    return answer(lockout, name, fail(Errc::kLogonDenied, "test"), workstation);
   }
-  Errc right(const Lockout& lockout, const AccountName& name) const {
-    return answer(lockout, name, LogonResult{});
+  Errc right(const Lockout& lockout, const AccountName& name,
+             std::string_view workstation = "") const {
+    return answer(lockout, name, LogonResult{}, workstation);
   }
   std::unique_ptr<const Lockout> open() const {
     auto lockout = Lockout::open(directory_.path(), ::geteuid());
@@ -74,6 +78,42 @@ TEST_F(LockoutTest, ThresholdLocksEvenTheRightPassword) {
   EXPECT_EQ(wrong(*lockout_, user_), Errc::kAccountLocked);
   EXPECT_EQ(right(*lockout_, {"other", "DOM"}), Errc{});
   EXPECT_EQ(right(*lockout_, {"user", "OTHER"}), Errc{});
+}
+
+TEST_F(LockoutTest, LockedNameStillMayFromItsKnownWorkstation) {
+  EXPECT_EQ(right(*lockout_, user_, "DESK"), Errc{});
+  for (int i = 0; i < 3; ++i) wrong(*lockout_, user_, "elsewhere");
+  EXPECT_EQ(right(*lockout_, user_, "elsewhere"), Errc::kAccountLocked);
+  EXPECT_EQ(right(*lockout_, user_, ""), Errc::kAccountLocked);
+  EXPECT_EQ(right(*lockout_, user_, "desk"), Errc{});
+  EXPECT_EQ(right(*lockout_, user_, "elsewhere"), Errc::kAccountLocked);  // the lock stays
+  EXPECT_EQ(right(*lockout_, {"other", "DOM"}, "DESK"), Errc{});
+}
+
+TEST_F(LockoutTest, KnownWorkstationHasAThresholdOfItsOwn) {
+  EXPECT_EQ(right(*lockout_, user_, "DESK"), Errc{});
+  for (int i = 0; i < 3; ++i) wrong(*lockout_, user_);
+  EXPECT_EQ(wrong(*lockout_, user_, "DESK"), Errc::kLogonDenied);
+  EXPECT_EQ(right(*lockout_, user_, "DESK"), Errc{});
+  g_now += 11 * 60;
+  for (int i = 0; i < 3; ++i) wrong(*lockout_, user_);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(wrong(*lockout_, user_, "DESK"), Errc::kLogonDenied);
+  EXPECT_EQ(right(*lockout_, user_, "DESK"), Errc::kAccountLocked);
+}
+
+TEST_F(LockoutTest, KnownWorkstationIsForgottenAfterADay) {
+  EXPECT_EQ(right(*lockout_, user_, "DESK"), Errc{});
+  g_now += 24 * 3600;
+  for (int i = 0; i < 3; ++i) wrong(*lockout_, user_);
+  EXPECT_EQ(right(*lockout_, user_, "DESK"), Errc::kAccountLocked);
+}
+
+TEST_F(LockoutTest, LogonsFromEverywherePushNoCountOut) {
+  for (int i = 0; i < 3; ++i) wrong(*lockout_, user_);
+  for (int i = 0; i < 50000; ++i) {
+    ASSERT_EQ(right(*lockout_, {"other", "DOM"}, "desk" + std::to_string(i)), Errc{});
+  }
+  EXPECT_EQ(right(*lockout_, user_), Errc::kAccountLocked);
 }
 
 TEST_F(LockoutTest, LockEndsAfterItsDurationHoweverOftenItWasTried) {

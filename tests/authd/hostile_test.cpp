@@ -366,7 +366,7 @@ TEST(HostilePolicy, GuessesAtOnceWaitOneByOne) {
             .value()));
   }
   EXPECT_EQ(RawWorker(daemon).login(), kIn);
-  EXPECT_LT(std::chrono::steady_clock::now() - started, 200ms) << "a right one does not wait";
+  EXPECT_LT(std::chrono::steady_clock::now() - started, 800ms) << "a right one does not wait";
   for (std::size_t i = 0; i < open.size(); ++i) {
     EXPECT_FALSE(guesser.receive().empty());
   }

@@ -29,6 +29,20 @@ class Failure : public testing::Test {
  protected:
   void SetUp() override { ASSERT_EQ(login(), kComplete); }
 
+  // Somebody else who listens where the daemon did; without a descriptor when that failed.
+  FileDescriptor stand_in_for_daemon(int backlog) {
+    daemon_.stop(SIGTERM);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    daemon_.socket().copy(address.sun_path, sizeof address.sun_path - 1);
+    unlink(daemon_.socket().c_str());
+    FileDescriptor listener(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+    const bool listens =
+        bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+        listen(listener.get(), backlog) == 0;
+    return listens ? std::move(listener) : FileDescriptor();
+  }
+
   Daemon daemon_{"[policy]\n lockout_threshold = 0\n"};
   Worker worker_{daemon_};
 };
@@ -108,16 +122,9 @@ TEST_F(Failure, GivingUpContextsOfAFrozenDaemon) {
 }
 
 TEST_F(Failure, FullListenQueue) {
-  daemon_.stop(SIGTERM);
-  // Somebody who listens and takes nobody.
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  daemon_.socket().copy(address.sun_path, sizeof address.sun_path - 1);
-  unlink(daemon_.socket().c_str());
   {
-    FileDescriptor listener(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-    ASSERT_EQ(bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-    ASSERT_EQ(listen(listener.get(), 0), 0);
+    const FileDescriptor listener = stand_in_for_daemon(0);  // it takes nobody
+    ASSERT_GE(listener.get(), 0);
     const FileDescriptor filling = daemon_.connect();
     ASSERT_GE(filling.get(), 0);
     EXPECT_EQ(timed([] { return login(); }), kDown);
@@ -163,14 +170,8 @@ TEST_F(Failure, NoDescriptorLeftInTheWorker) {
 
 // A thousand events on the worker's side: a daemon that closes each connection at its first frame.
 TEST_F(Failure, NoDescriptorLeaksInAThousandFailures) {
-  daemon_.stop(SIGTERM);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  daemon_.socket().copy(address.sun_path, sizeof address.sun_path - 1);
-  unlink(daemon_.socket().c_str());
-  FileDescriptor listener(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-  ASSERT_EQ(bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-  ASSERT_EQ(listen(listener.get(), 16), 0);
+  FileDescriptor listener = stand_in_for_daemon(16);
+  ASSERT_GE(listener.get(), 0);
   std::jthread closing([&listener] {
     while (true) {
       FileDescriptor one(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));

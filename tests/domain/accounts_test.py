@@ -2,9 +2,44 @@
 # SPDX-License-Identifier: MIT
 """Logons through the mechanism, raw and in SPNEGO: each state of an account, local accounts beside the domain's, who may
 ask winbindd; and users of a trusted domain, with one store for each domain."""
-from domain import MINOR, Domain, main
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+from domain import LAB, MECH_CONF, MINOR, Domain, main
 from gss_peer import INTEG, SIGN, GssError
-from lab import PASSWORD, TRUSTED_PASSWORD
+from lab import PASSWORD, TRUSTED_PASSWORD, until
+
+
+class BehindTheDaemon(Domain):
+    """ntlm-authd in the member asks winbindd; who accepts asks ntlm-authd."""
+
+    def setUp(self):
+        directory = self.files / "authd"
+        directory.mkdir(exist_ok=True)
+        socket = directory / "auth.sock"
+        socket.unlink(missing_ok=True)
+        config = self.configure("ntlm-authd.conf", "    store = winbind\n")
+        program = Path(MECH_CONF).parent / "ntlm-authd"
+        daemon = subprocess.Popen(LAB.member.command(program, "--config", config, "--socket", socket))
+        self.addCleanup(daemon.wait, 10)
+        self.addCleanup(LAB.member.signal, "ntlm-authd", signal.SIGTERM)
+        until(socket.exists, 20, "the daemon's socket")
+        self.worker = self.configure("worker.conf", f"    store = authd:{socket}\n    authd_uid = {os.getuid()}\n")
+
+    def test_domain_users_log_in(self):
+        for mech in ("ntlm", "spnego"):
+            with self.subTest(mech):
+                initiator, acceptor = self.log_in("lab\\ALICE", mech=mech, conf=self.worker)
+                self.assertEqual(acceptor.source, "LAB\\alice")
+                self.check_protection(initiator, acceptor)
+
+    def test_refusals_are_the_domains(self):
+        for user, password, minor in (("alice", "wrong", "LOGON_DENIED"), ("nobody_there", PASSWORD, "LOGON_DENIED"),
+                                      ("disabled", PASSWORD, "ACCOUNT_DISABLED"), ("nohours", PASSWORD, "LOGON_HOURS")):
+            with self.subTest(user):
+                self.assertEqual(self.refused(f"LAB\\{user}", password, conf=self.worker), MINOR[minor])
 
 
 class Accounts(Domain):

@@ -7,6 +7,7 @@
 // be told. Usage: timing MECH_CONF [attempts of each kind [accounts]] (default 100000 100000, so
 // that hardly a name comes twice and finds the caches warm)
 #include <gssapi/gssapi_ext.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -194,7 +195,7 @@ void measure(const std::string& store, std::size_t attempts, std::size_t account
 }  // namespace
 
 int main(int argc, char** argv) {
-  must(argc >= 2, "usage: timing MECH_CONF [attempts of each kind [accounts]]");
+  must(argc >= 2, "usage: timing MECH_CONF [attempts of each kind [accounts [NTLM_AUTHD]]]");
   const std::size_t attempts = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 100'000;
   const std::size_t accounts = argc > 3 ? std::strtoull(argv[3], nullptr, 10) : 100'000;
   must(attempts > 1 && accounts > 0, "a number is not one");
@@ -216,11 +217,31 @@ int main(int argc, char** argv) {
   ::setenv("GSS_MECH_CONFIG", argv[1], 1);
   std::printf("%-5s %9s %9s %9s %8s %8s %8s %8s %8s %8s\n", "store", "accounts", "known ns",
               "unknown", "t", "t 99%", "t 95%", "t 90%", "t 75%", "t 50%");
-  for (const std::string store : {"text", "lmdb"}) {
-    directory.write("ntlm.conf", "[ntlm]\n store = " + store + ":" + directory.path(store) +
-                                     "\n netbios_computer = SERVER\n netbios_domain = DOMAIN\n"
-                                     "[policy]\n lockout_threshold = 0\n[audit]\n syslog = no\n");
-    ::setenv("GSS_NTLM_CONF", directory.path("ntlm.conf").c_str(), 1);
+  const auto configure = [&](const char* file, const std::string& store, const char* more) {
+    directory.write(file, "[ntlm]\n store = " + store + ":" + directory.path(store) +
+                              "\n netbios_computer = SERVER\n netbios_domain = DOMAIN\n"
+                              "[policy]\n lockout_threshold = 0\n[audit]\n syslog = no\n" +
+                              more);
+    return directory.path(file);
+  };
+  pid_t daemon = 0;
+  std::vector<std::string> stores = {"text", "lmdb"};
+  if (argc > 4) {  // before the text store
+    stores.emplace_back("authd");
+    const std::string file =
+        configure("authd.conf", "text", "[authd]\n rate = 0\n failures_per_second = 0\n");
+    const std::string socket = directory.path("authd");
+    daemon = ::fork();
+    if (daemon == 0) {
+      ::execl(argv[4], argv[4], "--config", file.c_str(), "--socket", socket.c_str(), nullptr);
+      std::_Exit(1);
+    }
+    for (int tries = 0; tries < 500 && ::access(socket.c_str(), F_OK) != 0; ++tries) {
+      ::usleep(10'000);
+    }
+  }
+  for (const std::string& store : stores) {
+    ::setenv("GSS_NTLM_CONF", configure("ntlm.conf", store, "").c_str(), 1);
     std::fflush(stdout);
     const pid_t child = ::fork();  // a process reads its configuration once
     if (child == 0) {
@@ -230,6 +251,10 @@ int main(int argc, char** argv) {
     }
     int status = 1;
     must(child > 0 && ::waitpid(child, &status, 0) == child && status == 0, "a store failed");
+  }
+  if (daemon > 0) {
+    ::kill(daemon, SIGTERM);
+    ::waitpid(daemon, nullptr, 0);
   }
   return 0;
 }

@@ -16,8 +16,7 @@ using ntlm::ntlmctl::complain;
 constexpr std::array kCommands = {
     ntlm::ntlmctl::add_user_commands,   ntlm::ntlmctl::add_config_command,
     ntlm::ntlmctl::add_decode_command,  ntlm::ntlmctl::add_diagnose_command,
-    ntlm::ntlmctl::add_lockout_command,
-    ntlm::ntlmctl::add_audit_command,
+    ntlm::ntlmctl::add_lockout_command, ntlm::ntlmctl::add_audit_command,
 };
 
 int run(int argc, char** argv) {

@@ -80,13 +80,15 @@ class TimedMutex {
 
 class Connection {
  public:
-  Connection(FileDescriptor socket, Clock::duration limit)
-      : socket_(std::move(socket)), limit_(limit), reply_(kMaxReply) {}
+  explicit Connection(Clock::duration limit) : limit_(limit), reply_(kMaxReply) {}
 
   // Whoever holds it may call(). A broken connection serves nobody any more.
   TimedMutex mutex;
   // Exchanges that are open here.
   std::atomic<std::size_t> open{0};
+  // Once, by whoever made it and holds it.
+  void attach(FileDescriptor socket) { socket_ = std::move(socket); }
+  void give_up_connecting() { broken_ = true; }
   bool broken() const { return broken_.load(std::memory_order_relaxed); }
   // A connection belongs to the process that made it: two on one socket would mix their frames.
   bool is_ours() const { return maker_ == process_number(); }
@@ -272,25 +274,21 @@ class Pool {
 
   // A free one where another exchange ends none of those that are open; a new one; a busy one.
   Result<Turn> take(Clock::time_point end) {
-    Shared shared;
-    {
-      const std::lock_guard guard(mutex_);
-      std::erase_if(connections_, [](const Shared& one) { return one->broken(); });
-      for (const Shared& one : connections_) {
-        if (one->open.load(std::memory_order_relaxed) >= kMaxExchanges) {
-          continue;
-        }
-        if (Lock lock(one->mutex, std::try_to_lock); lock) {
-          return Turn{one, std::move(lock), false};
-        }
+    std::unique_lock guard(mutex_);
+    std::erase_if(connections_, [](const Shared& one) { return one->broken(); });
+    for (const Shared& one : connections_) {
+      if (one->open.load(std::memory_order_relaxed) >= kMaxExchanges) {
+        continue;
       }
-      if (connections_.size() >= kMaxConnections) {
-        shared = connections_[next_++ % connections_.size()];
+      if (Lock lock(one->mutex, std::try_to_lock); lock) {
+        return Turn{one, std::move(lock), false};
       }
     }
-    if (shared == nullptr) {
-      return add(end);
+    if (connections_.size() < kMaxConnections) {
+      return add(std::move(guard), end);
     }
+    Shared shared = connections_[next_++ % connections_.size()];
+    guard.unlock();
     Lock lock(shared->mutex, end);
     if (!lock || shared->broken()) {
       return down();
@@ -298,25 +296,31 @@ class Pool {
     return Turn{std::move(shared), std::move(lock), false};
   }
 
-  Result<Turn> add(Clock::time_point end) {
-    auto socket = connect_to(settings_, end);
-    if (!socket) {
-      if (settings_.report != nullptr) {
-        settings_.report(std::move(socket.error().why));
-      }
-      return fail(socket.error().code, "authority.connect");
-    }
-    auto connection = std::make_shared<Connection>(std::move(*socket), settings_.deadline);
-    Lock lock(connection->mutex);
-    const std::lock_guard guard(mutex_);
-    connections_.push_back(connection);
-    return Turn{std::move(connection), std::move(lock), true};
-  }
+  Result<Turn> add(Clock::time_point end) { return add(std::unique_lock(mutex_), end); }
 
   const ClientSettings& settings() const { return settings_; }
   bool is_ours() const { return maker_ == process_number(); }
 
  private:
+  // It stands among the others, held, before it is connected: so there are never more than the
+  // most.
+  Result<Turn> add(std::unique_lock<std::mutex> guard, Clock::time_point end) {
+    Turn turn{std::make_shared<Connection>(settings_.deadline), {}, true};
+    turn.lock = Lock(turn.connection->mutex);
+    connections_.push_back(turn.connection);
+    guard.unlock();
+    auto socket = connect_to(settings_, end);
+    if (socket) {
+      turn.connection->attach(std::move(*socket));
+      return turn;
+    }
+    turn.connection->give_up_connecting();
+    if (settings_.report != nullptr) {
+      settings_.report(std::move(socket.error().why));
+    }
+    return fail(socket.error().code, "authority.connect");
+  }
+
   const ClientSettings& settings_;
   std::uint64_t maker_ = process_number();
   std::mutex mutex_;

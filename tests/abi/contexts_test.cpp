@@ -34,17 +34,6 @@ void move_elsewhere(Context& context) {
   context = std::move(back);
 }
 
-// A message from one end to the other, sealed.
-void expect_message_passes(Context& from, Context& to, std::string_view message) {
-  gss_buffer_desc in = buffer(message);
-  Buffer token, out;
-  OM_uint32 minor = 0;
-  ASSERT_EQ(gss_wrap(&minor, from.get(), 1, 0, &in, nullptr, token.out()), GSS_S_COMPLETE);
-  ASSERT_EQ(gss_unwrap(&minor, to.get(), &token.get(), out.out(), nullptr, nullptr),
-            GSS_S_COMPLETE);
-  EXPECT_EQ(text(out), message);
-}
-
 OM_uint32 initiate(Context& context, Buffer& in, Buffer& out, OM_uint32 wanted = kProtected) {
   Name target = import("HTTP@host.test.example", GSS_C_NT_HOSTBASED_SERVICE);
   OM_uint32 minor = 0;

@@ -88,14 +88,4 @@ inline std::string shown(gss_name_t name) {
   return text(out);
 }
 
-inline void expect_message_passes(Context& from, Context& to, std::string_view message) {
-  gss_buffer_desc in = buffer(message);
-  Buffer token, out;
-  OM_uint32 minor = 0;
-  ASSERT_EQ(gss_wrap(&minor, from.get(), 1, 0, &in, nullptr, token.out()), GSS_S_COMPLETE);
-  ASSERT_EQ(gss_unwrap(&minor, to.get(), &token.get(), out.out(), nullptr, nullptr),
-            GSS_S_COMPLETE);
-  EXPECT_EQ(text(out), message);
-}
-
 }  // namespace ntlm::test

@@ -337,6 +337,47 @@ TEST_F(AuditTest, FileOfAnotherUserIsNotWritten) {
   EXPECT_EQ(received()["unreported"], 1);
 }
 
+// The file of the record before is known by its inode: that it may still be written, and whatever
+// has taken its place, is looked at.
+TEST_F(AuditTest, FileThatIsNoLongerOursIsNotWritten) {
+  const auto lines = [this](std::string_view name) {
+    const std::string text = directory_.read(name);
+    return std::count(text.begin(), text.end(), '\n');
+  };
+  const std::string folder = directory_.path("logs");
+  const std::string file = folder + "/audit.jsonl";
+  const std::string old = folder + "/old";
+  ASSERT_EQ(::mkdir(folder.c_str(), 0700), 0);
+  settings_.json.path = file;
+  audit(settings_, success());
+  audit(settings_, success());
+  EXPECT_EQ(lines("logs/audit.jsonl"), 2);
+
+  ASSERT_EQ(::chmod(file.c_str(), 0666), 0);
+  audit(settings_, success());
+  ASSERT_EQ(::chmod(file.c_str(), 0640), 0);
+  ASSERT_EQ(::link(file.c_str(), old.c_str()), 0);
+  audit(settings_, success());
+  ASSERT_EQ(::unlink(file.c_str()), 0);
+  ASSERT_EQ(::symlink("old", file.c_str()), 0);
+  audit(settings_, success());
+  EXPECT_EQ(lines("logs/old"), 2);
+
+  ASSERT_EQ(::unlink(file.c_str()), 0);
+  ASSERT_EQ(::chmod(folder.c_str(), 0777), 0);
+  audit(settings_, success());
+  EXPECT_FALSE(std::filesystem::exists(file));
+  ASSERT_EQ(::chmod(folder.c_str(), 0700), 0);
+  audit(settings_, success());
+  EXPECT_EQ(lines("logs/audit.jsonl"), 1);
+
+  ASSERT_EQ(::rename(folder.c_str(), directory_.path("away").c_str()), 0);
+  ASSERT_EQ(::mkdir(folder.c_str(), 0700), 0);
+  audit(settings_, success());
+  EXPECT_EQ(lines("logs/audit.jsonl"), 1);
+  EXPECT_EQ(lines("away/audit.jsonl"), 1);
+}
+
 // The log has the record, the reason once, and with the next record what the file lacks.
 TEST_F(AuditTest, FullDiskIsSaidAndTheLogGoesOn) {
   settings_.json.path = directory_.write("audit.jsonl", "");

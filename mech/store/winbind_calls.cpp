@@ -3,15 +3,18 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <sys/fsuid.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <utility>
 
 #include "base/text.h"
 #include "store/open.h"
@@ -53,6 +56,37 @@ bool bind(void* library, Wbclient& out) {
          find(library, "wbcCtxGetpwuid", out.getpwuid);
 }
 
+// What one thread tells another once. Posted when no lock is held: whoever is woken would only wait
+// again, for the lock, and each of those waits is a sleep of some processor.
+class Signal {
+ public:
+  using Clock = WinbindCalls::Clock;
+  Signal() { ::sem_init(&semaphore_, 0, 0); }
+  ~Signal() { ::sem_destroy(&semaphore_); }
+  Signal(const Signal&) = delete;
+  Signal& operator=(const Signal&) = delete;
+
+  void post() { ::sem_post(&semaphore_); }
+  void wait() {
+    while (::sem_wait(&semaphore_) != 0) {
+    }
+  }
+  // False: not in time.
+  bool wait_until(Clock::time_point time) {
+    const auto since =
+        std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch());
+    const timespec end{since.count() / 1'000'000'000, since.count() % 1'000'000'000};
+    int failed;
+    do {
+      failed = ::sem_clockwait(&semaphore_, CLOCK_MONOTONIC, &end);
+    } while (failed != 0 && errno == EINTR);
+    return failed == 0;
+  }
+
+ private:
+  sem_t semaphore_;
+};
+
 struct InterfaceQuestion {
   explicit InterfaceQuestion(const Wbclient& wbc) : details(wbc) {}
   wbcErr outcome = WBC_ERR_NO_MEMORY;
@@ -83,14 +117,15 @@ class WinbindCalls::Threads {
     explicit Job(Call what) : call(std::move(what)) {}
     Call call;
     Authorities::iterator authority;
-    std::condition_variable done;
+    Signal done;
     bool finished = false;
     bool late = false;
   };
+  // A thread that waits for a job; it has one as soon as it is no longer in the stack.
   struct Idle {
-    std::condition_variable wake;
+    Signal wake;
     std::shared_ptr<Job> job;
-    Idle* next;
+    Idle* next = nullptr;
   };
   struct Start {
     Threads* threads;
@@ -102,11 +137,12 @@ class WinbindCalls::Threads {
            !(who.suspect && who.active > who.late);
   }
   Errc verdict(Authorities::iterator who, std::unique_lock<std::mutex>& lock);
-  bool hand_over(std::unique_ptr<Start> start);
+  Idle* take_idle(const std::shared_ptr<Job>& job);
+  bool start_thread(std::unique_ptr<Start> start);
   void forget_if_unused(Authorities::iterator who);
   void finish(Job& job);
   void serve(std::shared_ptr<Job> job);
-  std::shared_ptr<Job> await_job(std::unique_lock<std::mutex>& lock);
+  std::shared_ptr<Job> next_after(std::shared_ptr<Job> job, Idle& self);
   static void* entry(void* start);
 
   const Wbclient functions_;
@@ -121,7 +157,7 @@ class WinbindCalls::Threads {
 
 Result<void> WinbindCalls::Threads::run(std::string_view name, Clock::time_point deadline,
                                         Call call) {
-  auto job = std::make_shared<Job>(std::move(call));
+  const auto job = std::make_shared<Job>(std::move(call));
   auto start = std::make_unique<Start>(Start{this, job});
   std::unique_lock lock(mutex_);
   const auto who = job->authority = authorities_.try_emplace(upper_utf8(name)).first;
@@ -140,10 +176,18 @@ Result<void> WinbindCalls::Threads::run(std::string_view name, Clock::time_point
   if (!allowed) {
     return leave(fail(verdict(who, lock), "winbind.late before"));
   }
-  if (!hand_over(std::move(start))) {
+  Idle* const idle = take_idle(job);
+  if (idle == nullptr && !start_thread(std::move(start))) {
     return leave(fail(Errc::kAuthorityDown, "winbind.no thread"));
   }
-  if (job->done.wait_until(lock, deadline, [&] { return job->finished; })) {
+  ++authority.active;
+  lock.unlock();
+  if (idle != nullptr) {
+    idle->wake.post();
+  }
+  (void)job->done.wait_until(deadline);
+  lock.lock();
+  if (job->finished) {
     authority.suspect = false;
     authority.verdict.reset();
     return leave({});
@@ -178,16 +222,18 @@ bool WinbindCalls::Threads::answers() {
   return done && *answered == WBC_ERR_SUCCESS;
 }
 
-// To an idle thread, or to a new one. A new one takes no signal that the program wants to see.
-bool WinbindCalls::Threads::hand_over(std::unique_ptr<Start> start) {
-  Authority& authority = start->job->authority->second;
-  if (idle_ != nullptr) {
-    idle_->job = std::move(start->job);
-    idle_->wake.notify_one();
-    idle_ = idle_->next;
-    ++authority.active;
-    return true;
+// An idle thread that now has the job and is to be woken; null: there is none.
+WinbindCalls::Threads::Idle* WinbindCalls::Threads::take_idle(const std::shared_ptr<Job>& job) {
+  Idle* const taken = idle_;
+  if (taken != nullptr) {
+    idle_ = taken->next;
+    taken->job = job;
   }
+  return taken;
+}
+
+// A new thread takes no signal that the program wants to see.
+bool WinbindCalls::Threads::start_thread(std::unique_ptr<Start> start) {
   sigset_t all, before;
   sigfillset(&all);
   pthread_attr_t attributes;
@@ -204,7 +250,6 @@ bool WinbindCalls::Threads::hand_over(std::unique_ptr<Start> start) {
   }
   (void)start.release();
   ++count_;
-  ++authority.active;
   return true;
 }
 
@@ -220,7 +265,7 @@ void WinbindCalls::Threads::serve(std::shared_ptr<Job> job) {
   ::setfsgid(::getegid());
   uid_t made_as = ::geteuid();
   wbcContext* context = functions_.create();
-  std::unique_lock lock(mutex_, std::defer_lock);
+  Idle self;
   while (job != nullptr) {
     // winbindd knows a connection by who made it: a program that has dropped its rights since must
     // not go on with them.
@@ -234,10 +279,7 @@ void WinbindCalls::Threads::serve(std::shared_ptr<Job> job) {
       job->call(functions_, context);
     }
     job->call = nullptr;
-    lock.lock();
-    finish(*job);
-    job = await_job(lock);
-    lock.unlock();
+    job = next_after(std::move(job), self);
   }
   if (context != nullptr) {
     functions_.free(context);
@@ -251,7 +293,6 @@ void WinbindCalls::Threads::finish(Job& job) {
     --authority.late;
   }
   job.finished = true;
-  job.done.notify_one();
   if (waiters_ > 0) {
     changed_.notify_all();
   }
@@ -259,17 +300,30 @@ void WinbindCalls::Threads::finish(Job& job) {
 }
 
 // Null: idle for so long that the thread shall end.
-std::shared_ptr<WinbindCalls::Threads::Job> WinbindCalls::Threads::await_job(
-    std::unique_lock<std::mutex>& lock) {
-  Idle self{{}, nullptr, idle_};
-  idle_ = &self;
-  if (!self.wake.wait_for(lock, kIdle, [&] { return self.job != nullptr; })) {
-    Idle** place = &idle_;
-    while (*place != &self) {
-      place = &(*place)->next;
+std::shared_ptr<WinbindCalls::Threads::Job> WinbindCalls::Threads::next_after(
+    std::shared_ptr<Job> job, Idle& self) {
+  {
+    const std::lock_guard lock(mutex_);
+    finish(*job);
+    self.next = std::exchange(idle_, &self);
+  }
+  job->done.post();
+  job.reset();
+  const bool woken = self.wake.wait_until(Clock::now() + kIdle);
+  {
+    const std::lock_guard lock(mutex_);
+    if (self.job == nullptr) {
+      Idle** place = &idle_;
+      while (*place != &self) {
+        place = &(*place)->next;
+      }
+      *place = self.next;
+      --count_;
+      return nullptr;
     }
-    *place = self.next;
-    --count_;
+  }
+  if (!woken) {
+    self.wake.wait();  // given a job at the last moment: the post is on its way
   }
   return std::move(self.job);
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """ntlm-authd beside the same accounts in the process: what a handshake costs more, and how many a second four worker
 processes have of one daemon. Initiator and acceptor are both in the worker; what that costs alone is measured too."""
+import contextlib
 import os
 import statistics
 import subprocess
@@ -9,7 +10,25 @@ import time
 
 WORKERS = 4
 SECONDS = 3
+HALT_POLL = "/sys/module/haltpoll/parameters/guest_halt_poll_ns"
 NAMES = "netbios_computer = SERVER\n netbios_domain = DOMAIN\n"
+
+
+@contextlib.contextmanager
+def idle_processors_poll(nanoseconds=200_000):
+    """A virtual machine's idle processors look for work this long before the hypervisor puts them to sleep."""
+    try:
+        with open(HALT_POLL, "r+", encoding="ascii") as file:
+            before = file.read()
+            file.seek(0)
+            file.write(str(nanoseconds))
+    except OSError as error:
+        sys.exit(f"bench: {error}; --poll-idle needs root and the kernel's haltpoll governor")
+    try:
+        yield
+    finally:
+        with open(HALT_POLL, "w", encoding="ascii") as file:
+            file.write(before)
 
 
 def private_daemon(bench, threads):

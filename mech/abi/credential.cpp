@@ -78,7 +78,7 @@ Result<Bytes> content_of(const CredentialObject& credential) {
   const std::uint64_t left = remaining_lifetime(credential);
   writer.u64(credential.expires_boot == 0 ? 0 : system_clock().filetime() + left * kTicksPerSecond);
   write_name(writer, credential.name);
-  write_text(writer, credential.keyfile);
+  writer.text(credential.keyfile);
   TRY_VOID(write_responder(writer, credential.responder.get()));
   return std::move(writer).finish("exported credential");
 }
@@ -91,7 +91,7 @@ Result<std::unique_ptr<CredentialObject>> from_content(ByteView content) {
   NameObject name;
   TRY_VOID(read_name(reader, name));
   CredentialRequest request;
-  request.keyfile = read_text(reader);
+  request.keyfile = reader.text(protocol::kMaxText);
   TRY(auto responder, read_responder(reader));
   const bool initiates = (bits & kInitiates) != 0;
   if (!reader.ok() || !reader.at_end() || (bits & ~kAllBits) != 0 ||

@@ -4,7 +4,7 @@
 // which is
 //
 //   u8 role (0 acceptor, 1 initiator), u32 requested flags, u32 granted flags, u8 complete,
-//   u64 end (100 ns since 1601, 0 none), service (u16 and text), source and target names (u8
+//   u64 end (100 ns since 1601, 0 none), service (u32 and text), source and target names (u8
 //   whether there is one, then abi/name.h), an initiator's secret (write_responder), then the
 //   machine (protocol/exported.cpp).
 //
@@ -81,7 +81,7 @@ Result<Bytes> export_content(const ContextObject& context) {
   writer.u8(context.complete ? 1 : 0);
   const std::uint32_t left = remaining_lifetime(context);
   writer.u64(context.expires_boot == 0 ? 0 : system_clock().filetime() + left * kTicksPerSecond);
-  write_text(writer, context.service);
+  writer.text(context.service);
   write_optional(writer, context.source);
   write_optional(writer, context.target);
   TRY_VOID(write_machine(writer, context));
@@ -97,7 +97,7 @@ Result<std::unique_ptr<ContextObject>> import_content(ByteView content) {
   context->granted_flags = reader.u32();
   const std::uint8_t complete = reader.u8();
   const std::uint64_t end = reader.u64();
-  context->service = read_text(reader);
+  context->service = reader.text(protocol::kMaxText);
   TRY(context->source, read_optional(reader));
   TRY(context->target, read_optional(reader));
   if (!reader.ok() || role > 1 || complete > 1) {

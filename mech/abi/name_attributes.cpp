@@ -92,10 +92,7 @@ OM_uint32 gss_inquire_name(OM_uint32* minor_status, gss_name_t input_name, int* 
                            gss_OID* MN_mech, gss_buffer_set_t* attrs) {
   clear(name_is_MN, MN_mech, attrs);
   return guard(minor_status, [&]() -> Status {
-    const auto* name = borrow<NameObject>(input_name);
-    if (name == nullptr) {
-      return Error{Errc::kBadName, "name"};
-    }
+    TRY(const auto* name, borrow_name(input_name));
     std::set<std::string> attributes;
     for (const auto& [attribute, value] : attributes_of(*name)) {
       attributes.insert(attribute);
@@ -122,10 +119,7 @@ OM_uint32 gss_get_name_attribute(OM_uint32* minor_status, gss_name_t input_name,
   const int wanted = more == nullptr ? -1 : *more;
   clear(authenticated, complete, value, display_value, more);
   return guard(minor_status, [&]() -> Status {
-    const auto* name = borrow<NameObject>(input_name);
-    if (name == nullptr) {
-      return Error{Errc::kBadName, "name"};
-    }
+    TRY(const auto* name, borrow_name(input_name));
     if (wanted < -1) {
       return Error{Errc::kBadArgument, "more"};
     }

@@ -19,7 +19,6 @@
 namespace ntlm::protocol {
 namespace {
 
-constexpr std::size_t kMaxText = 4096;
 constexpr std::size_t kMaxAttributes = 4096;
 constexpr std::uint64_t kTicksPerSecond = 10'000'000;
 // A store's name is a literal; the importer finds its own again.
@@ -92,17 +91,32 @@ Result<void> finish(const Reader& reader) {
 
 }  // namespace
 
+void write_attributes(Writer& writer, const Attributes& attributes) {
+  writer.u32(static_cast<std::uint32_t>(attributes.size()));
+  for (const auto& [name, value] : attributes) {
+    writer.text(name);
+    writer.text(value);
+  }
+}
+
+Attributes read_attributes(Reader& reader) {
+  const std::uint32_t count = reader.u32();
+  if (count > kMaxAttributes) {
+    reader.fail();
+  }
+  Attributes attributes;
+  for (std::uint32_t i = 0; i < count && reader.ok(); ++i) {
+    std::string name = get_text(reader);
+    attributes.emplace_back(std::move(name), get_text(reader));
+  }
+  return attributes;
+}
+
 void write_principal(Writer& writer, const Principal& principal) {
   writer.flag(principal.anonymous);
   writer.text(principal.account.user);
   writer.text(principal.account.domain);
-  writer.u32(principal.attributes ? static_cast<std::uint32_t>(principal.attributes->size()) : 0);
-  if (principal.attributes) {
-    for (const auto& [name, value] : *principal.attributes) {
-      writer.text(name);
-      writer.text(value);
-    }
-  }
+  write_attributes(writer, principal.attributes ? *principal.attributes : Attributes());
 }
 
 Principal read_principal(Reader& reader) {
@@ -110,17 +124,8 @@ Principal read_principal(Reader& reader) {
   principal.anonymous = reader.flag();
   principal.account.user = get_text(reader);
   principal.account.domain = get_text(reader);
-  const std::uint32_t count = reader.u32();
-  if (count > kMaxAttributes) {
-    reader.fail();
-  }
-  auto attributes = std::make_shared<Attributes>();
-  for (std::uint32_t i = 0; i < count && reader.ok(); ++i) {
-    std::string name = get_text(reader);
-    attributes->emplace_back(std::move(name), get_text(reader));
-  }
-  if (!attributes->empty()) {
-    principal.attributes = std::move(attributes);
+  if (Attributes attributes = read_attributes(reader); !attributes.empty()) {
+    principal.attributes = std::make_shared<const Attributes>(std::move(attributes));
   }
   return principal;
 }

@@ -227,7 +227,6 @@ bool HashResponder::save(Writer& writer) const {
 }
 
 Result<HashResponder> HashResponder::restore(Reader& reader) {
-  constexpr std::size_t kMaxText = 4096;
   AccountName account;
   account.user = reader.text(kMaxText);
   account.domain = reader.text(kMaxText);

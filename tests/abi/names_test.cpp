@@ -167,6 +167,17 @@ TEST_F(Names, ExportedNamesComeBackAndCompareByteByByte) {
   }
 }
 
+// Access lists hold it: it does not change from one version to the next.
+TEST_F(Names, ExportedNameIsTheSameBytesForEver) {
+  Name imported = import("TEST\\alice");
+  Name name = canonical(imported);
+  EXPECT_EQ(exported(name, false),
+            std::string("\x04\x01\x00\x0c\x06\x0a\x2b\x06\x01\x04\x01\x82\x37\x02\x02\x0a"
+                        "\x00\x00\x00\x12\x00\x04\x00\x00\x00TEST\x05\x00\x00\x00"
+                        "alice",
+                        38));
+}
+
 TEST_F(Names, ExportedNameCutOrLengthenedAnywhere) {
   Name imported = import("TEST\\alice");
   Name name = canonical(imported);

@@ -14,6 +14,24 @@ namespace {
 
 using Kind = NameObject::Kind;
 
+// The one that is kept, or one for this call.
+Keyfile find_keyfile(const Setup& setup, const std::string& path) {
+  const Keyfile* const kept = setup.keyfile.load(std::memory_order_acquire);
+  if (kept != nullptr && kept->accounts->path() == path) {
+    return *kept;
+  }
+  const auto accounts = std::make_shared<const store::TextFile>(path);
+  auto fresh = std::make_unique<const Keyfile>(
+      Keyfile{accounts, std::make_shared<const protocol::AcceptorSetup>(
+                            setup.policy(), setup.host(), store::verifier_of(accounts))});
+  Keyfile found = *fresh;
+  const Keyfile* none = nullptr;
+  if (setup.keyfile.compare_exchange_strong(none, fresh.get(), std::memory_order_acq_rel)) {
+    (void)fresh.release();
+  }
+  return found;
+}
+
 Result<std::shared_ptr<const protocol::Responder>> find_responder(
     const Setup& setup, const CredentialRequest& request) {
   if (request.name != nullptr && request.name->kind == Kind::kAnonymous) {
@@ -40,38 +58,12 @@ Result<std::shared_ptr<const protocol::Responder>> find_responder(
     return store::responder_from_password(std::move(wanted), *request.password,
                                           setup.policy().initiate_v1);
   }
-  const std::string& file = request.keyfile.empty() ? setup.user_file : request.keyfile;
-  if (file.empty()) {
-    return store::responder_from_winbind(store::settings_from(setup.config, ""), wanted);
+  const auto accounts =
+      request.keyfile.empty() ? setup.user_file : find_keyfile(setup, request.keyfile).accounts;
+  if (accounts == nullptr) {
+    return store::responder_from_winbind(store::settings_from(setup.config), wanted);
   }
-  return store::responder_from_file(file, wanted);
-}
-
-Result<std::shared_ptr<const protocol::AcceptorSetup>> find_acceptor(const Setup& setup,
-                                                                     const std::string& keyfile) {
-  if (keyfile.empty()) {
-    return setup.acceptor;
-  }
-  const KeyfileAcceptor* const kept = setup.keyfile.load(std::memory_order_acquire);
-  if (kept != nullptr && kept->path == keyfile) {
-    return kept->acceptor;
-  }
-  store::StoreSettings settings;
-  settings.user_file = keyfile;
-  auto verifier = store::open_verifier(settings);
-  if (!verifier) {
-    store::record_store_fault(std::move(verifier.error()));
-    return fail(Errc::kStore, "keyfile");
-  }
-  auto fresh = std::make_unique<const KeyfileAcceptor>(
-      KeyfileAcceptor{keyfile, std::make_shared<const protocol::AcceptorSetup>(
-                                   setup.policy(), setup.host(), std::move(*verifier))});
-  auto acceptor = fresh->acceptor;
-  const KeyfileAcceptor* none = nullptr;
-  if (setup.keyfile.compare_exchange_strong(none, fresh.get(), std::memory_order_acq_rel)) {
-    (void)fresh.release();
-  }
-  return acceptor;
+  return store::responder_from_file(*accounts, wanted, setup.policy().initiate_v1);
 }
 
 NameObject name_for(const CredentialObject& credential, const CredentialRequest& request) {
@@ -100,7 +92,8 @@ Result<std::unique_ptr<CredentialObject>> acquire_credential(const CredentialReq
     TRY(credential->responder, find_responder(setup, request));
   }
   if (request.accepts) {
-    TRY(credential->acceptor, find_acceptor(setup, request.keyfile));
+    credential->acceptor =
+        request.keyfile.empty() ? setup.acceptor : find_keyfile(setup, request.keyfile).acceptor;
   }
   credential->keyfile = request.keyfile;
   credential->name = name_for(*credential, request);

@@ -146,7 +146,9 @@ void fill(Snapshot& snapshot) {
   setup->audit = AuditSettings::from(*config);
   setup->transfer_key = config->text("ntlm", "transfer_key");
   setup->default_mechanism = config->flag("ntlm", "default_mechanism");
-  setup->user_file = snapshot.environment.user_file();
+  if (std::string user_file = snapshot.environment.user_file(); !user_file.empty()) {
+    setup->user_file = std::make_shared<const store::TextFile>(std::move(user_file));
+  }
 
   const protocol::Policy policy = protocol::Policy::from(*config);
   if (crypto::kernel_in_fips_mode() && !policy.ntlm_in_fips) {
@@ -156,14 +158,17 @@ void fill(Snapshot& snapshot) {
       !available && available.error().code != Errc::kFips) {
     return set_fault(snapshot, available.error().code, "");
   }
-  const auto stores = store::settings_from(*config, setup->user_file);
-  const auto socket = stores.user_file.empty() ? authority::socket_of(stores.stores)
-                                               : decltype(authority::socket_of({})){std::nullopt};
+  const auto stores = store::settings_from(*config);
+  const auto socket = setup->user_file == nullptr
+                          ? authority::socket_of(stores.stores)
+                          : decltype(authority::socket_of({})){std::nullopt};
   if (!socket) {
     return set_fault(snapshot, Errc::kConfiguration, path + ": [ntlm] " + socket.error());
   }
   std::shared_ptr<const protocol::Verifier> verifier;
-  if (!*socket) {
+  if (setup->user_file != nullptr) {
+    verifier = store::verifier_of(setup->user_file);
+  } else if (!*socket) {
     auto opened = store::open_verifier(stores);
     if (!opened) {
       return set_fault(snapshot, Errc::kConfiguration, path + ": [ntlm] store: " + opened.error());

@@ -15,18 +15,19 @@
 #include "protocol/acceptor.h"
 #include "protocol/environment.h"
 #include "protocol/name.h"
+#include "store/text_file.h"
 
 namespace ntlm::abi {
 
 // An account file that a credential store named, with what accepts by it.
-struct KeyfileAcceptor {
-  std::string path;
+struct Keyfile {
+  std::shared_ptr<const store::TextFile> accounts;
   std::shared_ptr<const protocol::AcceptorSetup> acceptor;
 };
 
 struct Setup {
   Config config;
-  std::string user_file;  // NTLM_USER_FILE; may be empty
+  std::shared_ptr<const store::TextFile> user_file;  // NTLM_USER_FILE; may be null
   std::shared_ptr<const protocol::AcceptorSetup>
       acceptor;  // its policy and names are this process' own
   protocol::DisplayForm display_form = protocol::DisplayForm::kDomainBackslashUser;
@@ -36,7 +37,7 @@ struct Setup {
 
   // The first key file that was asked for is kept with its index: a server asks for the same one
   // again with each request.
-  mutable std::atomic<const KeyfileAcceptor*> keyfile{nullptr};
+  mutable std::atomic<const Keyfile*> keyfile{nullptr};
 
   Setup() = default;
   Setup(const Setup&) = delete;

@@ -78,7 +78,7 @@ tl::expected<Daemon, std::string> configure(const std::string& path) {
       !available && available.error().code != Errc::kFips) {
     return Sentence("OpenSSL offers no MD4, MD5, RC4 or DES here");
   }
-  daemon.stores = store::settings_from(*config, "");
+  daemon.stores = store::settings_from(*config);
   if (daemon.asks("authd")) {
     return Sentence(path + ": [ntlm] store = authd: the daemon cannot ask itself");
   }

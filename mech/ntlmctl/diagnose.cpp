@@ -24,6 +24,7 @@
 #include "ntlmctl/findings.h"
 #include "protocol/policy.h"
 #include "store/open.h"
+#include "store/text_file.h"
 #include "wire/messages.h"
 
 namespace ntlm::ntlmctl {
@@ -82,15 +83,10 @@ Errc ask(const protocol::Verifier& verifier, const protocol::Policy& policy) {
   return answer ? Errc::kInternal : answer.error().code;
 }
 
-void diagnose_store(Findings& findings, const std::string& spec,
-                    const store::StoreSettings& settings, const protocol::Policy& policy) {
-  const auto verifier = store::open_verifier(settings);
-  if (!verifier) {
-    findings.problem("{}: {}", spec, verifier.error());
-    return;
-  }
+void diagnose_store(Findings& findings, const std::string& spec, const protocol::Verifier& verifier,
+                    const protocol::Policy& policy) {
   if (spec.starts_with("winbind")) {
-    const protocol::HostNames* names = (*verifier)->host_names();
+    const protocol::HostNames* names = verifier.host_names();
     if (names != nullptr) {
       findings.fine("{}: winbindd answers; this host is {} in {}", spec,
                     escaped(names->nb_computer), escaped(names->nb_domain));
@@ -99,7 +95,7 @@ void diagnose_store(Findings& findings, const std::string& spec,
     }
     return;
   }
-  switch (family(ask(**verifier, policy))) {
+  switch (family(ask(verifier, policy))) {
     case Family::kLogon:
       findings.fine("{}: this user can ask it", spec);
       break;
@@ -136,8 +132,9 @@ void diagnose_stores(Findings& findings, const Config& config) {
   const char* user_file = ::secure_getenv("NTLM_USER_FILE");
   if (user_file != nullptr) {
     findings.note("NTLM_USER_FILE is set: it stands in place of the configured stores");
-    diagnose_store(findings, "NTLM_USER_FILE", store::settings_from(config, user_file), policy);
-    const auto responder = store::responder_from_file(user_file, {});
+    const auto file = std::make_shared<const store::TextFile>(user_file);
+    diagnose_store(findings, "NTLM_USER_FILE", *store::verifier_of(file), policy);
+    const auto responder = store::responder_from_file(*file, {}, false);
     if (responder) {
       findings.fine("whoever logs in from here is {} unless they say otherwise",
                     escaped((*responder)->account().user));
@@ -146,7 +143,7 @@ void diagnose_stores(Findings& findings, const Config& config) {
     }
     return;
   }
-  const store::StoreSettings all = store::settings_from(config, "");
+  const store::StoreSettings all = store::settings_from(config);
   const auto socket = authority::socket_of(all.stores);
   if (!socket) {
     return findings.problem("{}", socket.error());
@@ -159,7 +156,11 @@ void diagnose_stores(Findings& findings, const Config& config) {
   for (const std::string& spec : all.stores) {
     store::StoreSettings one = all;
     one.stores = {spec};
-    diagnose_store(findings, spec, one, policy);
+    if (const auto verifier = store::open_verifier(one)) {
+      diagnose_store(findings, spec, **verifier, policy);
+    } else {
+      findings.problem("{}: {}", spec, verifier.error());
+    }
   }
 }
 

@@ -31,7 +31,7 @@ using Sentence = tl::unexpected<std::string>;
 
 // A store that holds hashes is asked for the account, so that the chain makes one proof however
 // many stores it has; the others are asked the whole question.
-using Link = std::variant<std::unique_ptr<const AccountSource>, std::unique_ptr<const Verifier>>;
+using Link = std::variant<std::shared_ptr<const AccountSource>, std::unique_ptr<const Verifier>>;
 using Opened = tl::expected<Link, std::string>;
 
 template <typename Source>
@@ -39,7 +39,7 @@ Opened open_file(std::string_view path, const StoreSettings&) {
   if (!path.starts_with('/')) {
     return Sentence("'" + std::string(path) + "' is not an absolute path");
   }
-  return Link(std::make_unique<Source>(std::string(path)));
+  return Link(std::make_shared<const Source>(std::string(path)));
 }
 
 #ifdef NTLM_WITH_WINBIND
@@ -96,7 +96,7 @@ class Chain final : public Verifier {
     const char* kind = "";
     protocol::stand_in(account, false);
     for (const Link& link : links_) {
-      if (const auto* source = std::get_if<std::unique_ptr<const AccountSource>>(&link)) {
+      if (const auto* source = std::get_if<std::shared_ptr<const AccountSource>>(&link)) {
         // Also once it is known, so that a later store's account is not told by its time (P11).
         auto found = (*source)->find(request.account, request.host.nb_domain);
         if (!account.known) {
@@ -171,27 +171,37 @@ std::shared_ptr<const Responder> responder(AccountName account, crypto::NtHash h
   return std::make_shared<HashResponder>(std::move(account), std::move(hash), std::move(lm_hash));
 }
 
-// An empty part of `wanted`, and an entry without a domain, matches everything.
-bool matches(const AccountName& entry, const AccountName& wanted) {
-  return (wanted.user.empty() || equal_ignoring_case(entry.user, wanted.user)) &&
-         (wanted.domain.empty() || entry.domain.empty() ||
-          equal_ignoring_case(entry.domain, wanted.domain));
+// Of the password whose NT hash this is, if a line of the file has it: what is kept of the file
+// knows no passwords.
+std::optional<crypto::LmHash> lm_hash_in(const std::string& path, const crypto::NtHash& nt_hash) {
+  std::optional<crypto::LmHash> found;
+  const auto file = open_trusted(path, Trust::kSecret);
+  const auto content = file ? read_text(*file, path) : tl::unexpected<std::string>(file.error());
+  if (!content) {
+    return found;
+  }
+  scan_text(
+      {reinterpret_cast<const char*>(content->data()), content->size()},
+      [&](TextEntry&& entry, std::size_t) {
+        if (!found && entry.password &&
+            equal_ct(entry.account.nt_hash.expose(), nt_hash.expose())) {
+          found = lm_hash_of(*entry.password);
+        }
+      },
+      [](std::size_t, const char*) {});
+  return found;
 }
 
 }  // namespace
 
-StoreSettings settings_from(const Config& config, std::string_view user_file) {
-  return {config.list("ntlm", "store"), std::string(user_file),
+StoreSettings settings_from(const Config& config) {
+  return {config.list("ntlm", "store"),
           std::chrono::seconds(config.number("ntlm", "store_deadline"))};
 }
 
 tl::expected<std::shared_ptr<const Verifier>, std::string> open_verifier(
     const StoreSettings& settings) {
   std::vector<Link> links;
-  if (!settings.user_file.empty()) {
-    links.emplace_back(std::make_unique<TextFile>(settings.user_file));
-    return std::make_shared<Chain>(std::move(links));
-  }
   for (const std::string& spec : settings.stores) {
     auto link = open_link(spec, settings);
     if (!link) {
@@ -202,6 +212,12 @@ tl::expected<std::shared_ptr<const Verifier>, std::string> open_verifier(
   if (links.empty()) {
     return Sentence("no store of accounts is configured");
   }
+  return std::make_shared<Chain>(std::move(links));
+}
+
+std::shared_ptr<const Verifier> verifier_of(std::shared_ptr<const TextFile> file) {
+  std::vector<Link> links;
+  links.emplace_back(std::move(file));
   return std::make_shared<Chain>(std::move(links));
 }
 
@@ -230,39 +246,17 @@ void record_store_fault(std::string sentence) {
   all.last = std::move(sentence);
 }
 
-Result<std::shared_ptr<const Responder>> responder_from_file(const std::string& path,
-                                                             const AccountName& wanted) {
-  const auto file = open_trusted(path, Trust::kSecret);
-  const auto content = file ? read_text(*file, path) : tl::unexpected<std::string>(file.error());
-  if (!content) {
-    record_store_fault(content.error());
-    return fail(Errc::kStore, "credential.file");
+Result<std::shared_ptr<const Responder>> responder_from_file(const TextFile& file,
+                                                             const AccountName& wanted,
+                                                             bool with_lm) {
+  TRY(Account account, file.first(wanted));
+  if (account.name.domain.empty()) {
+    account.name.domain = wanted.domain;
   }
-  std::shared_ptr<const Responder> found;
-  scan_text(
-      {reinterpret_cast<const char*>(content->data()), content->size()},
-      [&](TextEntry&& entry, std::size_t) {
-        protocol::Account& account = entry.account;
-        if (found || !account.has_hash || !matches(account.name, wanted)) {
-          return;
-        }
-        if (account.name.domain.empty()) {
-          account.name.domain = wanted.domain;
-        }
-        found =
-            responder(std::move(account.name), std::move(account.nt_hash),
-                      entry.password ? lm_hash_of(*entry.password) : std::move(account.lm_hash));
-      },
-      [&](std::size_t line, const char* why) {
-        if (!found) {
-          record_store_fault(path + ":" + std::to_string(line) + ": " + why +
-                             "; the line is ignored");
-        }
-      });
-  if (!found) {
-    return fail(Errc::kNoCredential, "credential.file");
+  if (with_lm && !account.lm_hash) {
+    account.lm_hash = lm_hash_in(file.path(), account.nt_hash);
   }
-  return found;
+  return responder(std::move(account.name), std::move(account.nt_hash), std::move(account.lm_hash));
 }
 
 Result<std::shared_ptr<const Responder>> responder_from_winbind(const StoreSettings& settings,

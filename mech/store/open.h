@@ -13,19 +13,22 @@
 
 namespace ntlm::store {
 
+class TextFile;
+
 // Everything that decides which stores are used, so that a change is noticed.
 struct StoreSettings {
-  std::vector<std::string> stores;  // "text:/path", "lmdb:/path", "winbind", "winbind:DOMAIN"
-  std::string user_file;  // NTLM_USER_FILE, or the credential store's keyfile: replaces `stores`
+  std::vector<std::string> stores;   // "text:/path", "lmdb:/path", "winbind", "winbind:DOMAIN"
   std::chrono::seconds deadline{5};  // for an answer of winbind
 };
-StoreSettings settings_from(const Config& config, std::string_view user_file);
+StoreSettings settings_from(const Config& config);
 
 // The chain, in order. Opening is lazy: a store that cannot be read is a kStore error at verify(),
 // with its reason in the system log once, and the chain stops there: never "unknown, ask the next".
 // A spec that cannot be understood is an error sentence here.
 tl::expected<std::shared_ptr<const protocol::Verifier>, std::string> open_verifier(
     const StoreSettings& settings);
+// One file in place of the chain: NTLM_USER_FILE, or a credential store's key file.
+std::shared_ptr<const protocol::Verifier> verifier_of(std::shared_ptr<const TextFile> file);
 
 // The last reason why a store could not be used, for gss_display_status; empty when there is none.
 std::string last_store_fault();
@@ -36,10 +39,10 @@ void record_store_fault(std::string sentence);
 std::string_view lockout_fault();
 
 // The initiator's default account: the first usable line of the text file (a plaintext password, or
-// a hash), whose user (and domain) match `wanted` where those are given. kNoCredential when there
-// is none.
+// a hash), whose user (and domain) match `wanted` where those are given. with_lm: it may have to
+// answer as NTLMv1 does. kNoCredential when there is none.
 Result<std::shared_ptr<const protocol::Responder>> responder_from_file(
-    const std::string& path, const protocol::AccountName& wanted);
+    const TextFile& file, const protocol::AccountName& wanted, bool with_lm);
 // From a password (UTF-8) or a 32-digit hexadecimal NT hash.
 Result<std::shared_ptr<const protocol::Responder>> responder_from_password(
     protocol::AccountName account, std::string_view password, bool with_lm);

@@ -291,7 +291,7 @@ class TextIndex {
     const Record* exact = nullptr;
     const Record* anywhere = nullptr;
     for (const Record* record = place.first; record != nullptr && exact == nullptr;
-         record = record->next == kNone ? nullptr : &records_[record->next]) {
+         record = following(*record)) {
       if (!wanted.empty() && upper_utf8(record->domain) == wanted) {
         exact = record;
       } else if (record->domain.empty()) {
@@ -304,6 +304,23 @@ class TextIndex {
     const Record* const found = exact != nullptr ? exact : anywhere;
     return account(found != nullptr ? *found : *place.first, name,
                    place.taken & (found != nullptr));
+  }
+
+  Result<Account> first(const AccountName& wanted) const {
+    const auto fits = [&](const Record& record) {
+      return record.has_hash && (wanted.domain.empty() || record.domain.empty() ||
+                                 equal_ignoring_case(record.domain, wanted.domain));
+    };
+    if (wanted.user.empty()) {
+      const auto found = std::find_if(records_.begin(), records_.end(), fits);
+      return found != records_.end() ? account(*found, wanted, true) : none();
+    }
+    const Place place = place_of(upper_utf8(wanted.user));
+    const Record* record = place.taken ? place.first : nullptr;
+    while (record != nullptr && !fits(*record)) {
+      record = following(*record);
+    }
+    return record != nullptr ? account(*record, wanted, true) : none();
   }
 
  private:
@@ -320,6 +337,12 @@ class TextIndex {
     std::uint32_t record = kNone;
     std::uint32_t hash = 0;
   };
+
+  const Record* following(const Record& record) const {
+    return record.next == kNone ? nullptr : &records_[record.next];
+  }
+
+  static Result<Account> none() { return fail(Errc::kNoCredential, "credential.file"); }
 
   static Account account(const Record& record, const AccountName& asked, bool known) {
     Account account;
@@ -444,6 +467,10 @@ TextFile::~TextFile() = default;
 Result<Account> TextFile::find(const AccountName& name, std::string_view our_domain) const {
   return index_.with(
       [&](const TextIndex& index) -> Result<Account> { return index.find(name, our_domain); });
+}
+
+Result<Account> TextFile::first(const AccountName& wanted) const {
+  return index_.with([&](const TextIndex& index) { return index.first(wanted); });
 }
 
 }  // namespace ntlm::store

@@ -60,6 +60,10 @@ class TextFile final : public protocol::AccountSource {
   Result<protocol::Account> find(const protocol::AccountName& name,
                                  std::string_view our_domain) const override;
   const char* kind() const override { return "text"; }
+  // The first account with a hash that `wanted` matches: an empty part of it, and an account
+  // without a domain, matches everything. kNoCredential when there is none.
+  Result<protocol::Account> first(const protocol::AccountName& wanted) const;
+  const std::string& path() const { return index_.path(); }
 
  private:
   Snapshot<TextIndex> index_;

@@ -142,7 +142,7 @@ int main(int argc, char** argv) {
         one.unknown.emplace_back("nobody" + std::to_string(random() % 1'000'000));
       }
       const auto start = Clock::now();
-      one.verifier = store::open_verifier({{one.spec}, ""}).value();
+      one.verifier = store::open_verifier({{one.spec}}).value();
       must(one.known[0].verify(*one.verifier), "the first logon failed");
       one.first_ms = micros(Clock::now() - start, 1000);
       stores.push_back(std::move(one));

@@ -57,7 +57,7 @@ void write_database(const std::string& path) {
 // Says when it is ready, and stays.
 void serve(const std::string& store, int ready) {
   ::prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
-  const auto verifier = open_verifier({{store}, ""}).value();
+  const auto verifier = open_verifier({{store}}).value();
   for (int i = 0; i < kAccounts; ++i) {
     test::LogonAttempt attempt({user(i), "DOM"}, "not the password",
                                {"SERVER", "DOM", "server.example", "example"});

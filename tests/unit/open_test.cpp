@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "store/text_file.h"
 #include "support/temporary_directory.h"
 #include "support/vectors.h"
 
@@ -21,6 +22,9 @@ using test::TemporaryDirectory;
 
 const std::string kHash = "a4f49c406510bdcab6824ee7c30fd852";  // [MS-NLMP] 4.2.2.1.2, "Password"
 
+const crypto::ServerChallenge kServer = {1, 2, 3, 4, 5, 6, 7, 8};
+const crypto::ClientChallenge kClient = {8, 7, 6, 5, 4, 3, 2, 1};
+
 // One logon of a responder at a verifier, NTLMv2: the session base key of both, or the error.
 struct Exchange {
   Errc error{};
@@ -30,8 +34,6 @@ struct Exchange {
 };
 
 Exchange log_on(const Verifier& verifier, const Responder& responder) {
-  static const crypto::ServerChallenge kServer = {1, 2, 3, 4, 5, 6, 7, 8};
-  static const crypto::ClientChallenge kClient = {8, 7, 6, 5, 4, 3, 2, 1};
   const Bytes pairs(4);
   const auto response = responder.respond({kServer, true, 1, kClient, pairs, true, true});
   const HostNames host{"SERVER", "HOME", "server.example", "example"};
@@ -64,16 +66,19 @@ class OpenTest : public ::testing::Test {
   TemporaryDirectory directory_;
 };
 
-TEST_F(OpenTest, UserFileReplacesTheStores) {
+std::shared_ptr<const TextFile> text_file(std::string path) {
+  return std::make_shared<const TextFile>(std::move(path));
+}
+
+TEST_F(OpenTest, UserFileStandsForTheChain) {
   const std::string path = directory_.write("users", "DOM:user:Password\n");
-  const auto verifier = open_verifier({{"lmdb:/nowhere"}, path});
-  ASSERT_TRUE(verifier);
-  const Exchange right = log_on(**verifier, *with_password("dom\\USER", "Password"));
+  const auto verifier = verifier_of(text_file(path));
+  const Exchange right = log_on(*verifier, *with_password("dom\\USER", "Password"));
   EXPECT_EQ(right.principal, "DOM\\user");
   EXPECT_EQ(right.store, "text");
   EXPECT_TRUE(right.same_key);
-  EXPECT_EQ(log_on(**verifier, *with_password("DOM\\user", "password")).error, Errc::kLogonDenied);
-  EXPECT_EQ(log_on(**verifier, *with_password("DOM\\nobody", "Password")).error,
+  EXPECT_EQ(log_on(*verifier, *with_password("DOM\\user", "password")).error, Errc::kLogonDenied);
+  EXPECT_EQ(log_on(*verifier, *with_password("DOM\\nobody", "Password")).error,
             Errc::kUnknownAccount);
 }
 
@@ -91,7 +96,7 @@ TEST_F(OpenTest, SpecThatCannotBeUnderstood) {
 TEST_F(OpenTest, ChainAsksTheNextOnlyForUnknownAccounts) {
   const std::string first = directory_.write("first", "DOM:user:first\n");
   const std::string second = directory_.write("second", "DOM:user:second\nDOM:other:second\n");
-  const auto verifier = open_verifier({{"text:" + first, "text:" + second}, ""});
+  const auto verifier = open_verifier({{"text:" + first, "text:" + second}});
   ASSERT_TRUE(verifier);
   EXPECT_TRUE(log_on(**verifier, *with_password("DOM\\user", "first")).same_key);
   EXPECT_EQ(log_on(**verifier, *with_password("DOM\\user", "second")).error, Errc::kLogonDenied);
@@ -104,8 +109,7 @@ TEST_F(OpenTest, ChainAsksTheNextOnlyForUnknownAccounts) {
 TEST_F(OpenTest, ChainStopsAtAStoreThatCannotBeRead) {
   const std::string second = directory_.write("second", "DOM:user:Password\n");
   for (const std::string kind : {"text:", "lmdb:"}) {
-    const auto verifier =
-        open_verifier({{kind + directory_.path("missing"), "text:" + second}, ""});
+    const auto verifier = open_verifier({{kind + directory_.path("missing"), "text:" + second}});
     ASSERT_TRUE(verifier);
     EXPECT_EQ(log_on(**verifier, *with_password("DOM\\user", "Password")).error, Errc::kStore);
     EXPECT_NE(last_store_fault().find(directory_.path("missing")), std::string::npos);
@@ -115,7 +119,7 @@ TEST_F(OpenTest, ChainStopsAtAStoreThatCannotBeRead) {
 // The names are this test's alone: the counts are the process'.
 TEST_F(OpenTest, TenWrongPasswordsLockAnAccountAndAnUnknownName) {
   const std::string path = directory_.write("users", ":guessed:Password\n");
-  const auto verifier = open_verifier({{"text:" + path}, ""});
+  const auto verifier = open_verifier({{"text:" + path}});
   ASSERT_TRUE(verifier);
   for (int i = 0; i < 10; ++i) {
     // The account has no domain: any that the peer claims counts for it.
@@ -136,8 +140,9 @@ TEST_F(OpenTest, ResponderFromFileTakesTheFirstUsableLine) {
       "users", "# mine\nnonsense\nnopass:1000:" + std::string(32, 'X') + ":" +
                    std::string(32, 'X') + ":[U          ]:LCT-0:\nDOM:user:Password\nhash:1:" +
                    std::string(32, 'X') + ":" + kHash + ":[U          ]:LCT-0:\nFAR:user:far\n");
+  const auto file = text_file(path);
   const auto name = [&](const AccountName& wanted) {
-    const auto found = responder_from_file(path, wanted);
+    const auto found = responder_from_file(*file, wanted, false);
     return found ? (*found)->account().domain + "\\" + (*found)->account().user : "none";
   };
   EXPECT_EQ(name({"", ""}), "DOM\\user");
@@ -147,22 +152,43 @@ TEST_F(OpenTest, ResponderFromFileTakesTheFirstUsableLine) {
   EXPECT_EQ(name({"hash", "ELSEWHERE"}), "ELSEWHERE\\hash");
   EXPECT_EQ(name({"nopass", ""}), "none");
   EXPECT_EQ(name({"user", "ELSEWHERE"}), "none");
-  EXPECT_EQ(responder_from_file(path, {"nobody", ""}).error().code, Errc::kNoCredential);
+  EXPECT_EQ(responder_from_file(*file, {"nobody", ""}, false).error().code, Errc::kNoCredential);
+  directory_.write("users", "NEW:someone:else\n");
+  EXPECT_EQ(name({"", ""}), "NEW\\someone");
+}
+
+// As NTLMv1 does, where both fields bear the same response when there is no LM hash.
+TEST_F(OpenTest, ResponderFromFileHasTheLmHashOnlyWhereItIsAskedFor) {
+  const std::string lm_hash = "e52cac67419a9a224a3b108f3fa6cb6d";  // [MS-NLMP] 4.2.2.1.1
+  const auto file = text_file(directory_.write(
+      "users", "DOM:other:Other\nDOM:user:Password\nDOM:long:fifteen letters\nhashes:1:" + lm_hash +
+                   ":" + kHash + ":[U          ]:LCT-0:\n"));
+  const auto answers_alike = [&](const char* user, bool with_lm) {
+    const auto responder = responder_from_file(*file, {user, "DOM"}, with_lm).value();
+    const auto response =
+        responder->respond({kServer, false, 1, kClient, {}, false, false}).value();
+    return response.lm_response == response.nt_response;
+  };
+  EXPECT_TRUE(answers_alike("user", false));
+  EXPECT_FALSE(answers_alike("user", true));
+  EXPECT_TRUE(answers_alike("long", true));
+  EXPECT_FALSE(answers_alike("hashes", false));
 }
 
 TEST_F(OpenTest, ResponderFromFileThatOthersCanRead) {
   const std::string path = directory_.write("users", "DOM:user:Password\n", 0644);
-  EXPECT_EQ(responder_from_file(path, {}).error().code, Errc::kStore);
+  EXPECT_EQ(responder_from_file(*text_file(path), {}, false).error().code, Errc::kStore);
   EXPECT_NE(last_store_fault().find("0644"), std::string::npos);
 }
 
 TEST_F(OpenTest, PasswordAndHashAnswerAlike) {
   const std::string path = directory_.write("users", "DOM:user:Password\n");
-  const auto verifier = open_verifier({{}, path});
+  const auto file = text_file(path);
+  const auto verifier = verifier_of(file);
   const auto from_hash = responder_from_nt_hash({"user", "DOM"}, kHash);
   ASSERT_TRUE(from_hash);
-  EXPECT_TRUE(log_on(**verifier, **from_hash).same_key);
-  EXPECT_TRUE(log_on(**verifier, **responder_from_file(path, {})).same_key);
+  EXPECT_TRUE(log_on(*verifier, **from_hash).same_key);
+  EXPECT_TRUE(log_on(*verifier, **responder_from_file(*file, {}, false)).same_key);
 }
 
 TEST(Responders, HashThatIsNone) {

@@ -107,7 +107,7 @@ class Refusals : public ::testing::TestWithParam<const char*> {
       stores.push_back(kind + ":" + directory_.path(kind));
       all.remove_prefix(std::min<std::size_t>(all.size(), 5));
     }
-    verifier_ = open_verifier({stores, ""}).value();
+    verifier_ = open_verifier({stores}).value();
     // Until the files count as settled: a fresh one is read again at each logon.
     std::this_thread::sleep_for(std::chrono::milliseconds(40));
   }

@@ -419,7 +419,7 @@ TEST_F(SandboxTest, StoreWithWinbindAsksTheLibrary) {
   const pid_t child = ::fork();
   if (child == 0) {
     ::alarm(60);
-    const auto winbind = store::open_verifier({{"winbind"}, "", std::chrono::seconds(5)});
+    const auto winbind = store::open_verifier({{"winbind"}, std::chrono::seconds(5)});
     (void)winbind.value()->host_names();
     if (!enter_sandbox(Role::kStore, {.audit_path = "", .winbind = true})) {
       ::_exit(kRefused);

@@ -2,9 +2,6 @@
 # SPDX-License-Identifier: MIT
 """Independent peers in the domain: Samba's ntlm_auth, OpenLDAP's client at the domain controller's LDAP, and winbindd's
 credential cache."""
-import base64
-import subprocess
-
 from domain import LAB, MECH_CONF, MINOR, Domain, main  # first: it says where the peers are
 
 import samba_peer
@@ -12,47 +9,9 @@ from gss_peer import SIGN, GssError, exchange
 from lab import PASSWORD
 
 
-class NtlmAuth:
-    """Samba's ntlm_auth as an acceptor in the member."""
-
-    def __init__(self, helper, features=("SESSION_KEY", "SIGN", "SEAL")):
-        self.process = subprocess.Popen(LAB.member.command("ntlm_auth", f"--helper-protocol={helper}"),
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                        text=True, bufsize=1)
-        for feature in features:
-            self.ask(f"SF NTLMSSP_FEATURE_{feature}")
-
-    def ask(self, line):
-        self.process.stdin.write(line + "\n")
-        return self.process.stdout.readline().rstrip("\n").split(" ")
-
-    def accept(self, initiator):
-        """Runs the exchange; the user whom ntlm_auth let in."""
-        token, _ = initiator.init()
-        word, *rest = self.ask("YR " + base64.b64encode(token).decode())
-        while word == "TT":
-            token, done = initiator.init(base64.b64decode(rest[0]))
-            if not token:
-                break
-            word, *rest = self.ask("KK " + base64.b64encode(token).decode())
-        if word != "AF":
-            raise RuntimeError(f"ntlm_auth answers {word} {rest}")
-        if rest[0] not in ("*", "") and len(rest) > 1:  # SPNEGO's last word
-            initiator.init(base64.b64decode(rest[0]))
-        return rest[-1]
-
-    def key(self):
-        return base64.b64decode(self.ask("GK")[1])
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait(10)
-        self.process.stdout.close()
-
-
 class Samba(Domain):
     def ntlm_auth(self, helper):
-        acceptor = NtlmAuth(helper)
+        acceptor = samba_peer.Acceptor(LAB.member.command, helper)
         self.addCleanup(acceptor.close)
         return acceptor
 
@@ -74,12 +33,7 @@ class Samba(Domain):
                 initiator = samba_peer.Initiator("alice", PASSWORD, "LAB", spnego)
                 self.addCleanup(initiator.close)
                 acceptor = self.acceptor("spnego" if spnego else "ntlm")
-                token, done = initiator.negotiate(), False
-                while token and not done:
-                    token, done = acceptor.accept(token)
-                    if token:
-                        token = initiator.step(token)
-                self.assertTrue(done)
+                self.assertTrue(initiator.log_in(acceptor))
                 self.assertEqual(acceptor.source, "LAB\\alice")
                 self.assertEqual(acceptor.key(), initiator.key())
 
@@ -153,7 +107,7 @@ class CredentialCache(Domain):
                 initiator.verify(b"back", acceptor.mic(b"back"))
 
     def test_ntlm_auth_accepts_it(self):
-        acceptor = NtlmAuth("squid-2.5-ntlmssp", ("SESSION_KEY", "SIGN"))
+        acceptor = samba_peer.Acceptor(LAB.member.command, "squid-2.5-ntlmssp", ("SESSION_KEY", "SIGN"))
         self.addCleanup(acceptor.close)
         self.assertIn("alice", acceptor.accept(self.initiator_without_password()))
 

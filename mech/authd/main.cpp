@@ -125,13 +125,13 @@ tl::expected<FileDescriptor, std::string> listen_at(const std::string& path, boo
     return Sentence(directory.error());
   }
   FileDescriptor socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  // What another daemon left behind; one that still listens answers.
+  // What another daemon left behind goes; a socket of any kind that still has an owner does not.
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ||
-      errno == EAGAIN) {
-    return Sentence(path + ": another daemon listens there");
+      errno == EAGAIN || errno == EPROTOTYPE) {
+    return Sentence(path + ": another program listens there");
   }
   struct stat status {};
-  if (::lstat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode)) {
+  if (errno == ECONNREFUSED && ::lstat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode)) {
     (void)::unlink(path.c_str());
   }
   const mode_t mask = ::umask(0117);

@@ -412,6 +412,28 @@ TEST(FunctionWithoutDaemon, SomebodyElseListens) {
   EXPECT_EQ(worker.records({"\"reason\":\"authority-access\""}), 1u);
 }
 
+TEST(FunctionOfStart, AnotherProgramsSocketStays) {
+  for (const int kind : {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET}) {
+    Daemon daemon;
+    daemon.stop(SIGKILL);
+    unlink(daemon.socket().c_str());
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    daemon.socket().copy(address.sun_path, sizeof address.sun_path - 1);
+    const FileDescriptor other(socket(AF_UNIX, kind | SOCK_CLOEXEC, 0));
+    ASSERT_EQ(bind(other.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    ASSERT_TRUE(kind == SOCK_DGRAM || listen(other.get(), 1) == 0);
+    const std::string command = std::string("timeout 5 ") + NTLM_AUTHD + " --config " +
+                                daemon.path("authd.conf") + " --socket " + daemon.socket() + " 2>" +
+                                daemon.path("said");
+    EXPECT_EQ(WEXITSTATUS(std::system(command.c_str())), 1);
+    EXPECT_NE(daemon.directory().read("said").find("another program listens there"),
+              std::string::npos);
+    struct stat status {};
+    EXPECT_EQ(stat(daemon.socket().c_str(), &status), 0) << "and it is still there";
+  }
+}
+
 TEST(FunctionActivated, TheSocketIsHandedOver) {
   Daemon daemon;
   const Worker worker(daemon);

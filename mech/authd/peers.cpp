@@ -17,9 +17,11 @@ namespace {
 using protocol::Policy;
 using Sentence = tl::unexpected<std::string>;
 
+constexpr uid_t kNoUid = 4294967295;
 constexpr std::size_t kMaxConnections = 1024;  // of one uid
 constexpr std::size_t kMaxOfStranger = 4;      // of one without a line, to be told so
 constexpr std::size_t kMaxExchanges = 1024;
+constexpr std::uint32_t kMostRate = 1'000'000;  // as of the keys `rate` and `burst`
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
   std::vector<std::string_view> parts;
@@ -54,7 +56,8 @@ std::optional<uid_t> uid_of(std::string_view name) {
 }
 
 // False for a word that is none of these.
-bool require(Policy& policy, std::string_view what) {
+bool require(Section& section, std::string_view what) {
+  Policy& policy = section.policy;
   if (what == "sign") {
     policy.require_sign = true;
   } else if (what == "seal") {
@@ -63,6 +66,7 @@ bool require(Policy& policy, std::string_view what) {
     policy.require_mic = Policy::Mic::kYes;
   } else if (what == "bindings") {
     policy.channel_bindings = Policy::Bindings::kAlways;
+    section.bindings = true;
   } else if (what == "target") {
     policy.target_name = Policy::Target::kRequired;
   } else {
@@ -101,9 +105,11 @@ std::string apply(Section& section, std::string_view word) {
   const std::string_view key = word.substr(0, equals);
   const std::string_view value = equals == word.npos ? "" : word.substr(equals + 1);
   if (key == "rate" || key == "burst") {
+    const std::uint32_t least = key == "rate" ? 0 : 1;
     const auto number = number_of(value);
-    if (!number) {
-      return std::string(key) + ": '" + escaped(value) + "' is no number";
+    if (!number || *number < least || *number > kMostRate) {
+      return std::string(key) + ": '" + escaped(value) + "' is not a number from " +
+             std::to_string(least) + " to " + std::to_string(kMostRate);
     }
     (key == "rate" ? section.rate : section.burst) = *number;
     return {};
@@ -112,12 +118,13 @@ std::string apply(Section& section, std::string_view word) {
     return restrict_targets(section.policy, value);
   }
   if (key == "require") {
-    for (const std::string_view what : split(value, ',')) {
-      if (!require(section.policy, what)) {
+    const auto all = split(value, ',');
+    for (const std::string_view what : all) {
+      if (!require(section, what)) {
         return "require: '" + escaped(what) + "' is none of sign, seal, mic, bindings, target";
       }
     }
-    return {};
+    return all.empty() ? "require= names nothing" : "";
   }
   return "'" + escaped(word) + "' is none of rate=, burst=, targets=, require=";
 }
@@ -141,10 +148,17 @@ bool Bucket::take(Time now) {
   return true;
 }
 
+protocol::AcceptOptions Section::admit(protocol::AcceptOptions asked) const {
+  if (bindings) {
+    asked.missing_bindings_pass = asked.any_bindings_pass = false;
+  }
+  return asked;
+}
+
 tl::expected<std::vector<Section>, std::string> sections_from(const Config& config,
                                                               const Policy& policy) {
   const Section everybody{std::nullopt, config.number("authd", "rate"),
-                          config.number("authd", "burst"), policy};
+                          config.number("authd", "burst"), policy, false};
   std::vector<Section> sections;
   for (const std::string& line : config.list("authd", "peer")) {
     const auto words = split(line, ' ');
@@ -160,8 +174,17 @@ tl::expected<std::vector<Section>, std::string> sections_from(const Config& conf
       if (!section.uid) {
         return wrong("there is no user '" + escaped(words[0]) + "'");
       }
+      if (*section.uid >= kNoUid || *section.uid == kOverflowUid) {
+        return wrong("uid " + std::to_string(*section.uid) + " is nobody's own, and never may ask");
+      }
     }
     for (auto word = words.begin() + 1; word != words.end(); ++word) {
+      const std::string_view key = word->substr(0, word->find('='));
+      if (std::any_of(words.begin() + 1, word, [&](std::string_view other) {
+            return other.substr(0, other.find('=')) == key;
+          })) {
+        return wrong("'" + escaped(key) + "' stands twice");
+      }
       if (const std::string why = apply(section, *word); !why.empty()) {
         return wrong(why);
       }

@@ -20,6 +20,8 @@ namespace ntlm::authd {
 
 using Time = std::chrono::steady_clock::time_point;
 
+constexpr uid_t kOverflowUid = 65534;  // of another user namespace: it could be anybody
+
 // A rate with room for a burst; not thread-safe.
 class Bucket {
  public:
@@ -37,6 +39,10 @@ struct Section {
   std::optional<uid_t> uid;           // none: all that have no line of their own
   std::uint32_t rate = 0, burst = 0;  // BEGINs a second; 0: no limit
   protocol::Policy policy;
+  bool bindings = false;  // require=bindings: no option of a worker lets others pass
+
+  // What of a worker's options counts.
+  protocol::AcceptOptions admit(protocol::AcceptOptions asked) const;
 };
 
 // "USER|UID|* [rate=N] [burst=N] [targets=SPN,…]

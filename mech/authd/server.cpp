@@ -27,7 +27,6 @@ using std::chrono::steady_clock;
 
 constexpr milliseconds kFailureDelay{250};
 constexpr milliseconds kAcceptPause{100};
-constexpr uid_t kOverflowUid = 65534;  // of another user namespace: it could be anybody
 
 struct Connection {
   FileDescriptor socket;
@@ -244,7 +243,7 @@ struct Loop::State {
     if (!peers.may_begin(connection.uid)) {
       return refuse(connection, exchange, {Errc::kTooManyLogons, "authd.rate"}, started);
     }
-    exchange.acceptor.set_options(begin.options);
+    exchange.acceptor.set_options(peers.sections()[connection.section].admit(begin.options));
     auto step = exchange.acceptor.step(begin.negotiate, nullptr);
     if (!step) {
       return refuse(connection, exchange, step.error(), started);
@@ -276,7 +275,7 @@ struct Loop::State {
     }
     peers.close_exchange(connection.uid);
     Acceptor& acceptor = exchange->acceptor;
-    acceptor.set_options(finish.options);
+    acceptor.set_options(peers.sections()[connection.section].admit(finish.options));
     const auto step =
         acceptor.step(finish.authenticate, finish.bindings ? &*finish.bindings : nullptr);
     if (!step) {

@@ -297,6 +297,27 @@ TEST(HostilePolicy, NoOptionLoosens) {
   EXPECT_EQ(worker.login(nobody, all), Errc::kAnonymousRefused);
 }
 
+TEST(HostilePolicy, NoOptionLetsOtherBindingsPass) {
+  const Daemon daemon("[policy]\n lockout_threshold = 0\n[authd]\n peer = * require=bindings\n",
+                      kAccount);
+  const RawWorker worker(daemon);
+  protocol::AcceptOptions all;
+  all.missing_bindings_pass = all.any_bindings_pass = true;
+  crypto::ChannelBindings bindings;
+  const Bytes channel(32, 1);
+  bindings.application = channel;
+  Begun begun;
+  ASSERT_EQ(worker.begin(begun, all), kIn);
+  const Bytes authenticate = Peer().authenticate(begun.negotiate, begun.challenge);
+  ASSERT_TRUE(worker.send(
+      authority::write_request({9, authority::Finish{begun.handle, all, bindings, authenticate}})
+          .value()));
+  const Bytes frame = worker.receive();
+  const auto reply = authority::read_reply(frame);
+  ASSERT_TRUE(reply && std::holds_alternative<Errc>(reply->body));
+  EXPECT_EQ(std::get<Errc>(reply->body), Errc::kBadBindings);
+}
+
 TEST(HostilePolicy, AnonymousWhereTheDaemonAllowsIt) {
   const Daemon daemon("[policy]\n allow_anonymous = yes\n", kAccount);
   const RawWorker worker(daemon);

@@ -49,13 +49,44 @@ TEST(PeerLine, SaysWhoAndWhatFor) {
 }
 
 TEST(PeerLine, WhatIsRefused) {
-  for (const char* line : {"no-such-user-here", "4294967296", "-1", "33 rate=x",
-                           "33 rate=", "33 rate=-1", "33 burst=1x", "33 require=nothing",
-                           "33 targets=", "33 targets=,", "33 allow=all", "33 seal", "33=1"}) {
+  for (const char* line : {"no-such-user-here",
+                           "4294967296",
+                           "-1",
+                           "33 rate=x",
+                           "33 rate=",
+                           "33 rate=-1",
+                           "33 burst=1x",
+                           "33 require=nothing",
+                           "33 targets=",
+                           "33 targets=,",
+                           "33 allow=all",
+                           "33 seal",
+                           "33=1",
+                           "33 rate=1000001",
+                           "33 burst=0",
+                           "33 burst=1000001",
+                           "33 require=",
+                           "33 require=,",
+                           "33 rate=1 rate=2",
+                           "33 targets=a/b targets=c/d",
+                           "65534",
+                           "4294967295"}) {
     EXPECT_FALSE(sections_of(std::string(" peer = ") + line + "\n")) << line;
   }
   EXPECT_FALSE(sections_of(" peer = 33\n peer = 33 rate=1\n"));
   EXPECT_FALSE(sections_of(" peer = *\n peer = * rate=1\n"));
+}
+
+TEST(PeerLine, NoOptionLiftsRequiredBindings) {
+  protocol::AcceptOptions asked;
+  asked.missing_bindings_pass = asked.any_bindings_pass = asked.require_sign = true;
+  const auto sections = sections_of(" peer = 33 require=bindings\n peer = 34\n");
+  ASSERT_TRUE(sections) << sections.error();
+  const protocol::AcceptOptions left = (*sections)[0].admit(asked);
+  EXPECT_FALSE(left.missing_bindings_pass || left.any_bindings_pass);
+  EXPECT_TRUE(left.require_sign);
+  const protocol::AcceptOptions all = (*sections)[1].admit(asked);
+  EXPECT_TRUE(all.missing_bindings_pass && all.any_bindings_pass && all.require_sign);
 }
 
 TEST(PeerLine, ATargetThatTheDaemonDoesNotAllow) {

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -233,6 +234,10 @@ Connected connect_to(const ClientSettings& settings, Clock::time_point end) {
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path) {
     return refuse(Errc::kAuthorityAccess, path + ": too long for the name of a socket");
+  }
+  // systemd makes it for the socket's first start.
+  if (::access(path.substr(0, path.rfind('/')).c_str(), F_OK) != 0 && errno == ENOENT) {
+    return refuse(Errc::kAuthorityDown, reason(path, ENOENT));
   }
   if (const auto directory = open_trusted_directory(path); !directory) {
     return refuse(Errc::kAuthorityAccess, directory.error());

@@ -11,7 +11,7 @@
 //   ABORT    handle[16]; no answer
 //   REFUSAL  the other answer to BEGIN and FINISH: u16 Errc, of one size whatever the reason
 //
-// Options are five flags in the order of AcceptOptions. Texts and blocks
+// Options are flags in the order of kAcceptOptions. Texts and blocks
 // as base/bytes.h writes them. A frame that breaks any of this ends its connection: neither side
 // looks for the next one.
 #pragma once

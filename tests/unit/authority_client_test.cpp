@@ -198,6 +198,19 @@ TEST(AuthorityClient, ADirectoryThatOthersMayWriteTo) {
   EXPECT_EQ(begun.error().code, Errc::kAuthorityAccess);
 }
 
+// systemd makes it with the socket: nobody has started that.
+TEST(AuthorityClient, ADirectoryThatIsNotThere) {
+  static std::string told;
+  const test::TemporaryDirectory directory;
+  const auto authority =
+      make_client({directory.path("none/sock"), geteuid(), std::chrono::seconds(1),
+                   [](std::string why) { told = std::move(why); }});
+  const auto begun = authority->begin(kMessage, {}, "service");
+  ASSERT_FALSE(begun);
+  EXPECT_EQ(begun.error().code, Errc::kAuthorityDown);
+  EXPECT_NE(told.find("is ntlm-authd.socket started?"), std::string::npos) << told;
+}
+
 TEST(AuthorityClient, StoresBesideTheDaemon) {
   EXPECT_EQ(socket_of({"authd"}).value(), kDefaultSocket);
   EXPECT_EQ(socket_of({"authd:/a/b"}).value(), "/a/b");

@@ -191,7 +191,13 @@ tl::expected<std::unique_ptr<const Lockout>, std::string> Lockout::open(
       (::ftruncate(file.get(), 0) != 0 || ::ftruncate(file.get(), sizeof(Table)) != 0)) {
     return refuse_errno(path);
   }
-  Table* table = Table::map(file.get());
+  // A page that the file system has no room for would be a signal at the first use.
+  int error;
+  do {
+    error = ::posix_fallocate(file.get(), 0, sizeof(Table));
+  } while (error == EINTR);
+  errno = error;
+  Table* table = error == 0 ? Table::map(file.get()) : nullptr;
   if (table == nullptr) {
     return refuse_errno(path);
   }

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "base/trusted_file.h"
 #include "support/temporary_directory.h"
 
 namespace {
@@ -240,6 +241,23 @@ TEST_F(LockoutTest, FileOfAnotherFormIsWiped) {
     EXPECT_EQ(lockout->counted(policy_), 0u);
     EXPECT_EQ(std::filesystem::file_size(file()), 64u + 8 * 4096);
   }
+}
+
+// What has no room on the disk is no memory either, and to touch it would be the process' end.
+TEST_F(LockoutTest, FileWithAHoleIsGivenRoom) {
+  open();
+  const FileDescriptor table(::open(file().c_str(), O_RDWR | O_CLOEXEC));
+  struct stat status {};
+  const auto has_room = [&] {
+    return ::fstat(table.get(), &status) == 0 && status.st_blocks * 512 >= status.st_size;
+  };
+  ASSERT_TRUE(has_room());
+  if (::fallocate(table.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 4096, 16384) != 0) {
+    GTEST_SKIP() << "this file system makes no holes";
+  }
+  ASSERT_FALSE(has_room());
+  open();
+  EXPECT_TRUE(has_room());
 }
 
 TEST_F(LockoutTest, FileThatIsNotOursAlone) {

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <optional>
@@ -31,7 +32,10 @@ tl::unexpected<std::string> refuse_errno(const std::string& path) {
 
 // Whether a record of which a full disk took only the beginning stands at the end. An append in
 // progress looks so too, where it crosses a page: it is given time, which our own append would have
-// to wait as well. An empty line is the worst that comes of a wrong answer.
+// to wait as well. An empty line is the worst that comes of a wrong answer. While the disk stays
+// full the end stays as it is, and is waited for once.
+std::atomic<off_t> waited_for{0};
+
 bool ends_in_a_torn_record(const TrustedFile& file) {
   constexpr timespec kPause{0, 1'000'000};
   off_t size = file.status.st_size;
@@ -40,6 +44,9 @@ bool ends_in_a_torn_record(const TrustedFile& file) {
     if (size == 0 || ::pread(file.fd.get(), &last, 1, size - 1) != 1 || last == '\n') {
       return false;
     }
+    if (waited_for.load(std::memory_order_relaxed) == size) {
+      return true;
+    }
     ::nanosleep(&kPause, nullptr);
     struct stat status {};
     if (::fstat(file.fd.get(), &status) != 0) {
@@ -47,6 +54,7 @@ bool ends_in_a_torn_record(const TrustedFile& file) {
     }
     size = status.st_size;
   }
+  waited_for.store(size, std::memory_order_relaxed);
   return true;
 }
 

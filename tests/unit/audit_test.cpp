@@ -412,6 +412,26 @@ TEST_F(AuditTest, FullDiskIsSaidAndTheLogGoesOn) {
   EXPECT_EQ(json::parse(whole)["unreported"], 1);
 }
 
+// Each record would wait for the one that seems to be in progress.
+TEST_F(AuditTest, FullDiskHoldsUpOneRecordAtMost) {
+  settings_.syslog = false;
+  settings_.json.path = directory_.write("audit.jsonl", "{\"torn\":");
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto ignored = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit limit{8, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
+  const auto started = std::chrono::steady_clock::now();
+  for (int i = 0; i < 20; ++i) {
+    audit(settings_, success());
+  }
+  const auto took = std::chrono::steady_clock::now() - started;
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, ignored);
+  EXPECT_EQ(directory_.read("audit.jsonl"), "{\"torn\":");
+  EXPECT_LT(took, std::chrono::milliseconds(300));
+}
+
 TEST_F(AuditTest, FileIsRotatedAndTheOldestGoes) {
   settings_.syslog = false;
   settings_.json = {directory_.path("audit.jsonl"), 1, 3};

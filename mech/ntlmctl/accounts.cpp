@@ -280,6 +280,9 @@ tl::expected<std::string, Refusal> database_path(const AccountArguments& argumen
       return line.substr(kPrefix.size());
     }
   }
+  if (const std::string why = daemon_has_accounts(*config); !why.empty()) {
+    return refuse(kUsage, why);
+  }
   return refuse(kUsage, "the configuration has no `store = lmdb:FILE`; name a database by --store");
 }
 

@@ -26,4 +26,14 @@ tl::expected<Config, std::string> load_config(const std::string& file) {
   return Config::load(kDefault);
 }
 
+std::string daemon_has_accounts(const Config& config) {
+  for (const std::string& store : config.list("ntlm", "store")) {
+    if (store == "authd" || store.starts_with("authd:")) {
+      return "store = " + store +
+             ": the accounts are those of ntlm-authd; give --config /etc/gss/ntlm-authd.conf";
+    }
+  }
+  return "";
+}
+
 }  // namespace ntlm::ntlmctl

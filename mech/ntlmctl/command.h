@@ -37,4 +37,8 @@ int complain(Status status, const std::string& sentence);
 // may be missing.
 tl::expected<Config, std::string> load_config(const std::string& file);
 
+// The sentence that says so where a configuration leaves the accounts to ntlm-authd; empty where it
+// does not.
+std::string daemon_has_accounts(const Config& config);
+
 }  // namespace ntlm::ntlmctl

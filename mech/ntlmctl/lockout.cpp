@@ -33,8 +33,21 @@ struct Table {
   std::unique_ptr<const Lockout> lockout;
 };
 
-// Those that this user may open; the error is about one that it may not.
-tl::expected<std::vector<Table>, std::string> open_tables(const std::string& directory) {
+// One that cannot be opened hides no other: its service could keep it so.
+struct Tables {
+  std::vector<Table> open;
+  std::vector<std::string> faults;
+
+  // Of a command that has done the rest.
+  int end(int status) const {
+    for (const std::string& fault : faults) {
+      complain(kUnreadable, fault);
+    }
+    return faults.empty() ? status : kUnreadable;
+  }
+};
+
+tl::expected<Tables, std::string> open_tables(const std::string& directory) {
   constexpr std::string_view kPrefix = "lockout-";
   DIR* const entries = ::opendir(directory.c_str());
   if (entries == nullptr) {
@@ -52,13 +65,13 @@ tl::expected<std::vector<Table>, std::string> open_tables(const std::string& dir
   }
   ::closedir(entries);
   std::sort(owners.begin(), owners.end());
-  std::vector<Table> tables;
+  Tables tables;
   for (const std::uint32_t owner : owners) {
-    auto lockout = Lockout::open(directory, owner);
-    if (!lockout) {
-      return refuse(lockout.error());
+    if (auto lockout = Lockout::open(directory, owner)) {
+      tables.open.push_back({owner, std::move(*lockout)});
+    } else {
+      tables.faults.push_back(lockout.error());
     }
-    tables.push_back({owner, std::move(*lockout)});
   }
   return tables;
 }
@@ -94,6 +107,9 @@ tl::expected<void, std::string> names_of_database(const std::string& path,
 
 // Of all stores that hold hashes.
 tl::expected<std::vector<AccountName>, std::string> account_names(const Config& config) {
+  if (const std::string why = daemon_has_accounts(config); !why.empty()) {
+    return refuse(why);
+  }
   std::vector<AccountName> names;
   for (const std::string& spec : config.list("ntlm", "store")) {
     tl::expected<void, std::string> read;
@@ -123,7 +139,7 @@ int list(const Arguments& arguments) {
     return complain(kUnreadable, tables.error());
   }
   const protocol::Policy policy = protocol::Policy::from(*config);
-  for (const Table& table : *tables) {
+  for (const Table& table : tables->open) {
     std::size_t others = table.lockout->counted(policy);
     for (const AccountName& name : *names) {
       const auto state = table.lockout->state_of(policy, table.lockout->place_of(name));
@@ -136,7 +152,7 @@ int list(const Arguments& arguments) {
       fmt::print("uid {}: {} names that no store has\n", table.owner, others);
     }
   }
-  return kDone;
+  return tables->end(kDone);
 }
 
 int clear(const Arguments& arguments) {
@@ -145,20 +161,21 @@ int clear(const Arguments& arguments) {
     return complain(kUnreadable, tables.error());
   }
   if (arguments.name.empty()) {
-    for (const Table& table : *tables) {
+    for (const Table& table : tables->open) {
       table.lockout->clear();
     }
-    return kDone;
+    return tables->end(kDone);
   }
   const auto name = account_name(arguments.name);
   if (!name) {
     return complain(name.error().status, name.error().sentence);
   }
   bool cleared = false;
-  for (const Table& table : *tables) {
+  for (const Table& table : tables->open) {
     cleared |= table.lockout->clear(table.lockout->place_of(*name));
   }
-  return cleared ? kDone : complain(kRefused, shown(*name) + ": no failures are counted");
+  return tables->end(cleared ? int{kDone}
+                             : complain(kRefused, shown(*name) + ": no failures are counted"));
 }
 
 }  // namespace

@@ -333,6 +333,12 @@ class NtlmctlTest(unittest.TestCase):
         conf = self.write("ntlm.conf", "[ntlm]\n    store = winbind\n")
         self.assertIn("--store", self.run_tool("user", "list", "--config", conf, status=USAGE))
 
+    def test_accounts_of_the_daemon(self):
+        for store in ("authd", "authd:/run/other.sock"):
+            conf = self.write("ntlm.conf", f"[ntlm]\n    store = {store}\n")
+            self.assertIn("--config /etc/gss/ntlm-authd.conf", self.run_tool("user", "list", "--config", conf, status=USAGE))
+            self.assertIn("--config /etc/gss/ntlm-authd.conf", self.lockout("list", "--config", conf, status=UNREADABLE))
+
     def lockout(self, *arguments, **options):
         return self.run_tool("lockout", *arguments, "--directory", self.directory, **options)
 
@@ -358,6 +364,24 @@ class NtlmctlTest(unittest.TestCase):
         os.chmod(path, 0o644)
         self.assertIn("0600", self.lockout("list", "--config", conf, status=UNREADABLE))
         os.remove(path)
+
+    @unittest.skipIf(os.geteuid() != 0, "tables of two users are root's to make")
+    def test_lockout_table_of_a_service_that_keeps_it_shut(self):
+        conf = self.write("ntlm.conf", f"[ntlm]\n    store = lmdb:{self.store}\n")
+        self.add("DOM\\user")
+        self.lockout_file(os.geteuid())
+        shut = self.lockout_file(33)
+        os.chmod(shut, 0o666)
+        lists = [NTLMCTL, "lockout", "list", "--config", conf, "--directory", self.directory]
+        listed = subprocess.run(lists, capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual((listed.returncode, listed.stdout), (UNREADABLE, f"uid {os.geteuid()}: 4096 names that no store has\n"))
+        self.assertIn("lockout-33", listed.stderr)
+        self.assertIn("lockout-33", self.lockout("clear", status=UNREADABLE))
+        self.assertIn("lockout-33", self.lockout("list", "--config", conf, status=UNREADABLE))
+
+    def test_lockout_without_a_directory(self):
+        conf = self.write("ntlm.conf", f"[ntlm]\n    store = lmdb:{self.store}\n")
+        self.add("DOM\\user")
         self.run_tool("lockout", "list", "--config", conf, "--directory", self.path("missing"), status=UNREADABLE)
 
 

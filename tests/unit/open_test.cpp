@@ -83,14 +83,14 @@ TEST_F(OpenTest, UserFileStandsForTheChain) {
 }
 
 TEST_F(OpenTest, SpecThatCannotBeUnderstood) {
-  EXPECT_NE(refusal({{"sql:/x"}, ""}).find("store = sql:/x: no kind of store is called 'sql'"),
+  EXPECT_NE(refusal({{"sql:/x"}}).find("store = sql:/x: no kind of store is called 'sql'"),
             std::string::npos);
-  EXPECT_NE(refusal({{"text"}, ""}).find("not an absolute path"), std::string::npos);
-  EXPECT_NE(refusal({{"text:users"}, ""}).find("not an absolute path"), std::string::npos);
-  EXPECT_NE(refusal({{"lmdb:"}, ""}).find("not an absolute path"), std::string::npos);
-  EXPECT_NE(refusal({{""}, ""}), "");
-  EXPECT_NE(refusal({{}, ""}), "");
-  EXPECT_NE(refusal({{"text:/a", "TEXT:/b"}, ""}), "");
+  EXPECT_NE(refusal({{"text"}}).find("not an absolute path"), std::string::npos);
+  EXPECT_NE(refusal({{"text:users"}}).find("not an absolute path"), std::string::npos);
+  EXPECT_NE(refusal({{"lmdb:"}}).find("not an absolute path"), std::string::npos);
+  EXPECT_NE(refusal({{""}}), "");
+  EXPECT_NE(refusal({{}}), "");
+  EXPECT_NE(refusal({{"text:/a", "TEXT:/b"}}), "");
 }
 
 TEST_F(OpenTest, ChainAsksTheNextOnlyForUnknownAccounts) {

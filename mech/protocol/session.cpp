@@ -367,12 +367,12 @@ bool Session::was_only_signed(Half& half, std::span<const Piece> pieces, ByteVie
 // for each way whether it was used and, if so, its sequence numbers and its stream. Keys of
 // signatures and seals are made again from the key.
 void Session::save(Writer& writer) const {
-  writer.u8(role_ == Role::kAcceptor ? 1 : 0);
+  writer.flag(role_ == Role::kAcceptor);
   writer.u32(flags_);
   writer.u8(unagreed_sealing_ ? 1 : seals_everything() ? 2 : 0);
   writer.bytes(key_.expose());
   for (const Half* half : {sending_.get(), receiving_.get()}) {
-    writer.u8(half != nullptr ? 1 : 0);
+    writer.flag(half != nullptr);
     if (half != nullptr) {
       std::array<std::uint8_t, crypto::Rc4::kExportSize> stream;
       half->rc4.save(stream);
@@ -384,20 +384,8 @@ void Session::save(Writer& writer) const {
   }
 }
 
-namespace {
-
-Result<bool> read_bool(Reader& reader) {
-  const std::uint8_t value = reader.u8();
-  if (!reader.ok() || value > 1) {
-    return fail(Errc::kDefectiveExport, "session");
-  }
-  return value == 1;
-}
-
-}  // namespace
-
 Result<Session> Session::restore(Reader& reader) {
-  TRY(const bool acceptor, read_bool(reader));
+  const bool acceptor = reader.flag();
   const wire::NegotiateFlags flags = reader.u32();
   const std::uint8_t sealing = reader.u8();
   const ByteView key_bytes = reader.take(crypto::ExportedSessionKey::kSize);
@@ -416,14 +404,13 @@ Result<Session> Session::restore(Reader& reader) {
     }
   }
   for (const Way way : {Way::kSending, Way::kReceiving}) {
-    TRY(const bool used, read_bool(reader));
-    if (!used) {
-      continue;
-    }
-    if (way == Way::kReceiving && session.one_half()) {
+    const bool used = reader.flag();
+    if (!reader.ok() || (used && way == Way::kReceiving && session.one_half())) {
       return fail(Errc::kDefectiveExport, "session");
     }
-    TRY_VOID(session.restore_half(session.half(way), reader));
+    if (used) {
+      TRY_VOID(session.restore_half(session.half(way), reader));
+    }
   }
   return session;
 }

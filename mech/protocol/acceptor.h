@@ -124,6 +124,7 @@ class Acceptor {
 
   struct Claim;
 
+  Result<void> check_features(wire::NegotiateFlags flags) const;
   Result<Step> on_negotiate(ByteView token);
   Result<Step> ask_authority(ByteView negotiate);
   Result<Step> on_verdict(ExpectVerdict& state, ByteView authenticate,

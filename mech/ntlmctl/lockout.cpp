@@ -12,7 +12,7 @@
 
 #include "ntlmctl/accounts.h"
 #include "protocol/policy.h"
-#include "store/text_file.h"
+#include "store/text_format.h"
 
 namespace ntlm::ntlmctl {
 namespace {

@@ -11,7 +11,7 @@
 #include <system_error>
 
 #include "ntlmctl/accounts.h"
-#include "store/text_file.h"
+#include "store/text_format.h"
 
 namespace ntlm::ntlmctl {
 namespace {
@@ -141,7 +141,7 @@ std::string hex(ByteView bytes) {
   return text;
 }
 
-// A line of smbpasswd(5) that store/text_file reads back.
+// A line of smbpasswd(5) that store/text_format reads back.
 std::string line_of(const StoredAccount& stored, std::size_t number) {
   const Account& account = stored.account;
   const std::string none(32, 'X');

@@ -11,6 +11,7 @@
 #include "store/database.h"
 #include "store/lockout.h"
 #include "store/text_file.h"
+#include "store/text_format.h"
 #ifdef NTLM_WITH_WINBIND
 #include "store/winbind_responder.h"
 #endif

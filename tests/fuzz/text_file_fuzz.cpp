@@ -2,7 +2,7 @@
 // A text file of accounts. Whatever is in it: an entry is one line, has a sound name, and a line of
 // smbpasswd with a hash is what the same account would be written as.
 #include "fuzz/check.h"
-#include "store/text_file.h"
+#include "store/text_format.h"
 
 namespace {
 

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <thread>
 
+#include "store/text_format.h"
 #include "support/temporary_directory.h"
 #include "support/vectors.h"
 

@@ -17,6 +17,20 @@
 namespace sspi {
 namespace {
 
+// All of a structure at once; the caller's buffer need not be aligned for it.
+template <typename Structure>
+SECURITY_STATUS answer(void* buffer, const Structure& structure) {
+  std::memcpy(buffer, &structure, sizeof structure);
+  return SEC_E_OK;
+}
+
+// A structure that is a text alone.
+template <typename Char>
+SECURITY_STATUS answer_text(void* buffer, std::string_view value) {
+  auto text = hand_out_text<Char>(value);
+  return text != nullptr ? answer(buffer, text.release()) : SEC_E_INTERNAL_ERROR;
+}
+
 // ---- sizes ----
 
 ULONG first_length(const Context& context, bool signing) {
@@ -42,21 +56,14 @@ SECURITY_STATUS query_sizes(Context& context, void* buffer) {
   sizes.cbMaxToken = ntlm ? kNtlm.max_token : context.package.max_token;
   sizes.cbMaxSignature = ntlm ? 16 : open ? first_length(context, true) : 0;
   sizes.cbSecurityTrailer = ntlm ? 16 : open ? first_length(context, false) : 0;
-  std::memcpy(buffer, &sizes, sizeof sizes);
-  return SEC_E_OK;
+  return answer(buffer, sizes);
 }
 
 // ---- names ----
 
 template <typename Char>
 SECURITY_STATUS query_names(Context& context, void* buffer) {
-  auto text = hand_out_text<Char>(display(context, client_name(context).get()));
-  if (text == nullptr) {
-    return SEC_E_INTERNAL_ERROR;
-  }
-  Char* name = text.release();
-  std::memcpy(buffer, &name, sizeof name);
-  return SEC_E_OK;
+  return answer_text<Char>(buffer, display(context, client_name(context).get()));
 }
 
 std::string own_host() {
@@ -124,16 +131,7 @@ std::string authority(Context& context) {
 template <typename Char>
 SECURITY_STATUS query_authority(Context& context, void* buffer) {
   const std::string found = authority(context);
-  if (found.empty()) {
-    return SEC_E_UNSUPPORTED_FUNCTION;
-  }
-  auto text = hand_out_text<Char>(found);
-  if (text == nullptr) {
-    return SEC_E_INTERNAL_ERROR;
-  }
-  Char* name = text.release();
-  std::memcpy(buffer, &name, sizeof name);
-  return SEC_E_OK;
+  return found.empty() ? SEC_E_UNSUPPORTED_FUNCTION : answer_text<Char>(buffer, found);
 }
 
 template <typename>
@@ -146,9 +144,7 @@ SECURITY_STATUS query_client_target(Context& context, void* buffer) {
   if (found.empty() || text == nullptr) {
     return SEC_E_UNSUPPORTED_FUNCTION;
   }
-  SEC_WCHAR* name = text.release();
-  std::memcpy(buffer, &name, sizeof name);
-  return SEC_E_OK;
+  return answer(buffer, text.release());
 }
 
 template <typename>
@@ -161,8 +157,7 @@ SECURITY_STATUS query_target_information(Context& context, void* buffer) {
   information.MarshalledTargetInfoLength = static_cast<ULONG>(pairs.expose().size());
   information.MarshalledTargetInfo =
       static_cast<unsigned char*>(static_cast<void*>(hand_out_bytes(pairs.expose()).release()));
-  std::memcpy(buffer, &information, sizeof information);
-  return SEC_E_OK;
+  return answer(buffer, information);
 }
 
 template <typename Char>
@@ -175,8 +170,7 @@ SECURITY_STATUS query_dce_info(Context& context, void* buffer) {
   SecPkgContext_DceInfo info{};
   info.AuthzSvc = kRpcCAuthzName;
   info.pPac = text.release();
-  std::memcpy(buffer, &info, sizeof info);
-  return SEC_E_OK;
+  return answer(buffer, info);
 }
 
 // ---- times ----
@@ -189,8 +183,7 @@ SECURITY_STATUS query_lifespan(Context& context, void* buffer) {
   SecPkgContext_Lifespan lifespan{};
   lifespan.tsStart = time_at(context.started);
   lifespan.tsExpiry = time_in(left);
-  std::memcpy(buffer, &lifespan, sizeof lifespan);
-  return SEC_E_OK;
+  return answer(buffer, lifespan);
 }
 
 template <typename>
@@ -202,8 +195,7 @@ SECURITY_STATUS query_password_expiry(Context& context, void* buffer) {
   SecPkgContext_PasswordExpiry expiry{};
   expiry.tsPasswordExpires =
       expires.empty() ? never() : time_at(std::strtoll(expires.front().c_str(), nullptr, 10));
-  std::memcpy(buffer, &expiry, sizeof expiry);
-  return SEC_E_OK;
+  return answer(buffer, expiry);
 }
 
 // ---- keys ----
@@ -218,8 +210,7 @@ SECURITY_STATUS query_session_key(Context& context, void* buffer) {
   key.SessionKeyLength = static_cast<ULONG>(found.expose().size());
   key.SessionKey =
       static_cast<unsigned char*>(static_cast<void*>(hand_out_bytes(found.expose()).release()));
-  std::memcpy(buffer, &key, sizeof key);
-  return SEC_E_OK;
+  return answer(buffer, key);
 }
 
 struct Algorithms {
@@ -273,8 +264,7 @@ SECURITY_STATUS query_key_info(Context& context, void* buffer) {
   info.KeySize = algorithms->key_bits;
   info.SignatureAlgorithm = algorithms->signature_id;
   info.EncryptAlgorithm = algorithms->encryption_id;
-  std::memcpy(buffer, &info, sizeof info);
-  return SEC_E_OK;
+  return answer(buffer, info);
 }
 
 // ---- packages, flags, tokens ----
@@ -287,9 +277,7 @@ PackageInfo<Char>* shown_package(const Context& context) {
 
 template <typename Char>
 SECURITY_STATUS query_package_info(Context& context, void* buffer) {
-  auto* info = shown_package<Char>(context);
-  std::memcpy(buffer, &info, sizeof info);
-  return SEC_E_OK;
+  return answer(buffer, shown_package<Char>(context));
 }
 
 template <typename Char>
@@ -300,14 +288,12 @@ SECURITY_STATUS query_negotiation_info(Context& context, void* buffer) {
   info.PackageInfo = shown_package<Char>(context);
   info.NegotiationState = context.state == Context::State::kOpen ? SECPKG_NEGOTIATION_COMPLETE
                                                                  : SECPKG_NEGOTIATION_IN_PROGRESS;
-  std::memcpy(buffer, &info, sizeof info);
-  return SEC_E_OK;
+  return answer(buffer, info);
 }
 
 template <typename>
 SECURITY_STATUS query_flags(Context& context, void* buffer) {
-  std::memcpy(buffer, &context.returned, sizeof context.returned);
-  return SEC_E_OK;
+  return answer(buffer, context.returned);
 }
 
 template <typename>
@@ -318,16 +304,12 @@ SECURITY_STATUS query_access_token(Context& context, void* buffer) {
   if (!tokens().find(&context.token)) {
     context.token = tokens().open(make_token(context));
   }
-  const HANDLE token = handle_of(context.token);
-  std::memcpy(buffer, &token, sizeof token);
-  return SEC_E_OK;
+  return answer(buffer, handle_of(context.token));
 }
 
 template <typename>
 SECURITY_STATUS query_last_token(Context&, void* buffer) {
-  const SecPkgContext_LastClientTokenStatus status{SecPkgAttrLastClientTokenYes};
-  std::memcpy(buffer, &status, sizeof status);
-  return SEC_E_OK;
+  return answer(buffer, SecPkgContext_LastClientTokenStatus{SecPkgAttrLastClientTokenYes});
 }
 
 // ---- the table ----

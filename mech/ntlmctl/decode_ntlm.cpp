@@ -346,25 +346,20 @@ void describe_ntlm(Report& report, ByteView token) {
   constexpr std::array<const char*, 4> kNames{"", "NEGOTIATE", "CHALLENGE", "AUTHENTICATE"};
   report.line("NTLM {}, {} bytes", kNames[static_cast<std::size_t>(*type)], token.size());
   const Report::Indented deeper(report);
-  Result<void> verdict;
+  const auto check = [&report](const auto& parsed) {
+    if (!parsed) report.odd("the mechanism refuses it: {}", parsed.error().where);
+  };
   switch (*type) {
     case wire::MessageType::kNegotiate:
       describe_negotiate(report, token);
-      if (auto parsed = wire::parse_negotiate(token); !parsed)
-        verdict = tl::unexpected(parsed.error());
-      break;
+      return check(wire::parse_negotiate(token));
     case wire::MessageType::kChallenge:
       describe_challenge(report, token);
-      if (auto parsed = wire::parse_challenge(token); !parsed)
-        verdict = tl::unexpected(parsed.error());
-      break;
+      return check(wire::parse_challenge(token));
     case wire::MessageType::kAuthenticate:
       describe_authenticate(report, token);
-      if (auto parsed = wire::parse_authenticate(token); !parsed)
-        verdict = tl::unexpected(parsed.error());
-      break;
+      return check(wire::parse_authenticate(token));
   }
-  if (!verdict) report.odd("the mechanism refuses it: {}", verdict.error().where);
 }
 
 }  // namespace ntlm::ntlmctl

@@ -9,7 +9,6 @@ namespace ntlm::wire {
 namespace {
 
 constexpr std::array<std::uint8_t, 8> kSignature{'N', 'T', 'L', 'M', 'S', 'S', 'P', 0};
-constexpr std::size_t kNegotiateShort = 16;  // signature, type, flags
 constexpr std::size_t kNegotiateFields = 32;
 constexpr std::size_t kNegotiateVersion = 40;
 constexpr std::size_t kChallengeShort = 32;  // up to the server challenge and its reserved bytes

@@ -87,6 +87,9 @@ constexpr Row kTable[] = {
     {Errc::kUnknownAccount, GSS_S_FAILURE, GSS_NTLM_MINOR_LOGON_DENIED,
      "Logon denied: the user name or the password is not right, or the account may not log on. The "
      "audit record tells which."},
+    {Errc::kTooSoon, GSS_S_FAILURE, GSS_NTLM_MINOR_LOGON_DENIED,
+     "Logon denied: the user name or the password is not right, or the account may not log on. The "
+     "audit record tells which."},
     {Errc::kNoAuthority, GSS_S_FAILURE, GSS_NTLM_MINOR_NO_AUTHORITY,
      "No domain controller answers. `wbinfo --ping-dc` shows whether winbind reaches one."},
     {Errc::kAuthorityDown, GSS_S_FAILURE, GSS_NTLM_MINOR_AUTHORITY_DOWN,

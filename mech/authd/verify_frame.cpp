@@ -10,6 +10,7 @@ using protocol::LogonResult;
 
 constexpr std::uint8_t kVerify = 1;
 constexpr std::size_t kMaxPart = 4096;
+constexpr std::size_t kMaxAddress = 16;
 
 constexpr std::array kNames = {&HostNames::nb_computer, &HostNames::nb_domain,
                                &HostNames::dns_computer, &HostNames::dns_domain};
@@ -41,12 +42,13 @@ std::optional<Result<LogonResult>> ask_verifier(Reader& reader, const protocol::
   const ByteView nt_response = reader.block(kMaxPart);
   const ByteView lm_response = reader.block(kMaxPart);
   const bool machine_accounts = reader.flag();
+  const ByteView address = reader.block(kMaxAddress);
   if (!reader.ok() || !reader.at_end() || version > 2) {
     return std::nullopt;
   }
   return verifier.verify({user, domain, account, workstation, host,
                           static_cast<protocol::NtlmVersion>(version), challenge, nt_response,
-                          lm_response, policy, machine_accounts});
+                          lm_response, policy, machine_accounts, address});
 }
 
 void write_facts(Writer& writer, const protocol::Verifier& verifier) {
@@ -73,6 +75,7 @@ Result<Bytes> write_question(const LogonRequest& request) {
   writer.block(request.nt_response);
   writer.block(request.lm_response);
   writer.flag(request.machine_accounts);
+  writer.block(request.address);
   return std::move(writer).finish("authd.question");
 }
 

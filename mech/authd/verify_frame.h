@@ -3,7 +3,7 @@
 // little-endian.
 //   VERIFY  u8 1, u8 version, challenge[8], then blocks: user and domain in UTF-16LE, both in
 //   UTF-8,
-//           workstation, NT response, LM response; flag: machine accounts too
+//           workstation, NT response, LM response; flag: machine accounts too; block: address
 //           -> u8 1, session base key[16], principal, text store | u8 0, u16 Errc, u8 of a domain
 //   FACTS   u8 2
 //           -> u8 serves a domain, u8 whether names follow, four texts

@@ -59,6 +59,8 @@ const char* audit_reason(Errc code) {
       return "logon-type";
     case Errc::kUnknownAccount:
       return "unknown-account";
+    case Errc::kTooSoon:
+      return "too-soon";
     case Errc::kNoAuthority:
       return "no-authority";
     case Errc::kAuthorityDown:

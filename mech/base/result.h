@@ -31,7 +31,7 @@ enum class Errc : std::uint16_t {
   kBadBindings = 0x15,
   kChallengeExpired = 0x16,
   kFips = 0x17,
-  // logon; the first three are one towards peer and caller (minor LOGON_DENIED)
+  // logon; of accounts of our own stores all are one towards peer and caller (LOGON_DENIED)
   kLogonDenied = 0x20,  // wrong password
   kAccountRestriction = 0x21,
   kLogonHours = 0x22,
@@ -45,6 +45,7 @@ enum class Errc : std::uint16_t {
   kSmartcardRequired = 0x2a,
   kLogonType = 0x2b,
   kUnknownAccount = 0x2c,
+  kTooSoon = 0x2d,  // a source (store/lockout.h) that waits after wrong passwords
   kNoAuthority = 0x30,      // no domain controller answers
   kAuthorityDown = 0x31,    // winbindd is not there, or too slow
   kAuthorityAccess = 0x32,  // it is there, but this process may not ask it

@@ -20,6 +20,18 @@ constexpr std::uint64_t kTicksPerSecond = 10'000'000;
 constexpr NegotiateFlags kSecurityBits = kSign | kSeal | kDatagram | kLmKey | kEss |
                                          kNonNtSessionKey | k128 | k56 | kKeyExchange | kLocalCall;
 
+// Where the peer is, if the application says so in its bindings (RFC 2744 3.11). That has no number
+// for IPv6; RFC 4120 7.5.3 has one, and the kernel another.
+ByteView initiator_address(const crypto::ChannelBindings* bindings) {
+  constexpr std::uint32_t kInet = 2, kInet6 = 24, kLinuxInet6 = 10;
+  if (bindings == nullptr) {
+    return {};
+  }
+  const std::uint32_t type = bindings->initiator_type;
+  const std::size_t size = type == kInet ? 4 : type == kInet6 || type == kLinuxInet6 ? 16 : 0;
+  return bindings->initiator.size() == size ? bindings->initiator : ByteView{};
+}
+
 // A string of AUTHENTICATE: UTF-16LE as sent, or OEM text widened to it, and its UTF-8 (R7).
 struct WireText {
   ByteView sent;
@@ -302,7 +314,8 @@ Result<Acceptor::Step> Acceptor::on_authenticate(const ExpectAuthenticate& state
                              claim.message.nt_response,
                              claim.message.lm_response,
                              setup_->policy,
-                             options_.machine_accounts};
+                             options_.machine_accounts,
+                             initiator_address(bindings)};
   TRY(LogonResult logon, setup_->verifier->verify(request));
   evidence_.store = logon.store;
   TRY_VOID(check_lists(setup_->policy, setup_->names, logon.principal.account));

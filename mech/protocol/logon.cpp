@@ -193,7 +193,7 @@ Result<LogonResult> verify_with_hash(const LogonRequest& request, Account accoun
 }
 
 Error outward(const Error& error) {
-  const bool of_account = error.code >= Errc::kLogonDenied && error.code <= Errc::kUnknownAccount;
+  const bool of_account = error.code >= Errc::kLogonDenied && error.code <= Errc::kTooSoon;
   const bool of_domain = std::string_view(error.where).starts_with("winbind.");
   return of_account && !of_domain ? Error{Errc::kLogonDenied, error.where} : error;
 }

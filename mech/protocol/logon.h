@@ -38,6 +38,8 @@ struct LogonRequest {
   ByteView lm_response;
   const Policy& policy;
   bool machine_accounts = false;  // the caller admits them (AcceptOptions)
+  // The peer's, of 4 or 16 bytes, by the word of the application; empty: it gives none.
+  ByteView address = {};
 };
 
 struct LogonResult {

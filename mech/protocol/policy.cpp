@@ -72,6 +72,7 @@ constexpr Loosening kLoosenings[] = {
     {"lockout_threshold", [](P p, P n) { return above(p.lockout_threshold, n.lockout_threshold); }},
     {"lockout_window", [](P p, P n) { return p.lockout_window < n.lockout_window; }},
     {"lockout_duration", [](P p, P n) { return p.lockout_duration < n.lockout_duration; }},
+    {"lockout_delay", [](P p, P n) { return p.lockout_delay < n.lockout_delay; }},
 };
 
 }  // namespace
@@ -109,6 +110,7 @@ Policy Policy::from(const Config& config) {
   policy.lockout_threshold = number("lockout_threshold");
   policy.lockout_window = number("lockout_window");
   policy.lockout_duration = number("lockout_duration");
+  policy.lockout_delay = number("lockout_delay");
   return policy;
 }
 

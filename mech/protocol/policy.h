@@ -50,6 +50,7 @@ struct Policy {
   std::uint32_t lockout_threshold = 10;  // failures in lockout_window; 0: off
   std::uint32_t lockout_window = 600;    // seconds
   std::uint32_t lockout_duration = 600;  // seconds
+  std::uint32_t lockout_delay = 32;      // seconds at most, of one source; 0: none
 
   // Read once, when a credential is made. The values of the profiles stand in base/config.cpp.
   static Policy from(const Config& config);

@@ -13,7 +13,6 @@
 #include <cerrno>
 #include <cstring>
 #include <new>
-#include <optional>
 #include <system_error>
 #include <tuple>
 
@@ -30,41 +29,32 @@ using Refusal = tl::unexpected<std::string>;
 using Word = std::uint64_t;
 
 constexpr std::array<char, 8> kMagic = {'N', 'T', 'L', 'M', 'L', 'O', 'C', 'K'};
-constexpr std::uint32_t kVersion = 2;
+constexpr std::uint32_t kVersion = 3;
 constexpr std::size_t kWays = 8;  // 64 bytes: one line of the cache
 constexpr std::uint32_t kWords = 4096;
 constexpr Word kSeconds = (Word{1} << 28) - 1;
-constexpr Word kMostFailures = (Word{1} << 19) - 1;
-constexpr Word kWorkstation = Word{1} << 47;
-constexpr Word kKnownFor = 24 * 3600;  // seconds after a logon
+constexpr Word kMostFailures = (Word{1} << 18) - 1;  // more than any lockout_threshold
+constexpr Word kLoggedIn = Word{1} << 46;
+constexpr Word kKnownFor = 24 * 3600;  // seconds
 constexpr Word kRefreshedAfter = 600;  // seconds; a logon writes no shared word before
+constexpr Word kUndelayed = 3;         // failures
+constexpr Word kAhead = 60;            // seconds
 
-constexpr Word word_of(Word tag, Word failures, Word since) {
-  return tag << 48 | std::min(failures, kMostFailures) << 28 | (since & kSeconds);
+constexpr Word word_of(Word tag, Word failures, Word when) {
+  return tag << 47 | std::min(failures, kMostFailures) << 28 | (when & kSeconds);
 }
-constexpr Word tag_of(Word word) { return word >> 48; }
+constexpr Word tag_of(Word word) { return word >> 47; }
 constexpr Word failures_of(Word word) { return word >> 28 & kMostFailures; }
-constexpr bool is_workstation(Word word) { return (word & kWorkstation) != 0; }
-// A time that lies ahead (the host booted since) is long ago.
-constexpr Word age_of(Word word, Word now) { return (now - word) & kSeconds; }
-
-bool is_locked(const Policy& policy, Word word) {
-  return policy.lockout_threshold != 0 && !is_workstation(word) &&
-         failures_of(word) >= policy.lockout_threshold;
-}
-Word lasts(const Policy& policy, Word word) {
-  return is_locked(policy, word) ? policy.lockout_duration : policy.lockout_window;
-}
-// Whether it counts the failures of a name, and they are not over.
-bool is_live(const Policy& policy, Word word, Word now) {
-  return word != 0 && !is_workstation(word) && age_of(word, now) < lasts(policy, word);
-}
-bool is_known(Word word, Word now) { return is_workstation(word) && age_of(word, now) < kKnownFor; }
+constexpr bool is_source(Word word) { return (tag_of(word) & 1) != 0; }
 
 Word now_since_boot() {
   timespec now{};
   ::clock_gettime(CLOCK_BOOTTIME, &now);
   return static_cast<Word>(now.tv_sec);
+}
+
+std::uint8_t upper_ascii(char c) {
+  return static_cast<std::uint8_t>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
 }
 
 // The upper-cased text, without an allocation where it is ASCII.
@@ -78,28 +68,49 @@ void hash_upper(crypto::HmacMd5& hash, std::string_view text) {
   }
   while (!text.empty()) {
     const std::string_view part = text.substr(0, buffer.size());
-    std::transform(part.begin(), part.end(), buffer.begin(), [](char c) {
-      return static_cast<std::uint8_t>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
-    });
+    std::transform(part.begin(), part.end(), buffer.begin(), upper_ascii);
     hash.update({buffer.data(), part.size()});
     text.remove_prefix(part.size());
   }
 }
 
-// Where a workstation stands for a name; nothing for one that says nothing. The name's secret bits
-// make it unpredictable; among workstations of one name, whoever could make two fall together could
-// as well claim the right one (FNV-1a).
-std::optional<Lockout::Place> source_of(const Lockout::Place& name, std::string_view workstation) {
-  if (workstation.empty()) {
-    return std::nullopt;
+// The network that an address belongs to, shorter for IPv4; nothing if it is none.
+ByteView network_of(ByteView address) {
+  static constexpr std::array<std::uint8_t, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255};
+  if (address.size() == 4) {
+    return address.first(3);
   }
-  Word hash = 0xcbf29ce484222325;
-  for (const char c : workstation) {
-    hash ^= static_cast<std::uint8_t>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
-    hash *= 0x100000001b3;
+  if (address.size() != 16) {
+    return {};
   }
-  hash ^= name.secret;
-  return Lockout::Place{(hash >> 32) % (kWords / kWays), hash & 0xffff, 0};
+  const bool mapped = std::equal(kMapped.begin(), kMapped.end(), address.begin());
+  return mapped ? address.subspan(12, 3) : address.first(8);
+}
+
+// FNV-1a from the name's secret bits, so that nobody outside can tell where a source stands.
+Lockout::Place place_of_source(const Lockout::Place& name, const Lockout::Source& source) {
+  Word hash = 0xcbf29ce484222325 ^ name.secret;
+  const auto add = [&hash](std::uint8_t byte) { hash = (hash ^ byte) * 0x100000001b3; };
+  const ByteView network = network_of(source.address);
+  if (network.empty()) {
+    for (const char c : source.workstation) {
+      add(upper_ascii(c));
+    }
+  } else {
+    hash = ~hash;  // so that no workstation is called like a network
+    std::for_each(network.begin(), network.end(), add);
+  }
+  hash = (hash ^ hash >> 32) * 0xd6e8feb86659fd93;  // the last bytes have reached few bits yet
+  return {(hash >> 32) % (kWords / kWays), hash >> 48 << 1 | 1, 0};
+}
+
+bool is_nameless(const Lockout::Source& source) {
+  return source.workstation.empty() && network_of(source.address).empty();
+}
+
+bool is_wrong(const Result<LogonResult>& answer) {
+  return !answer && (answer.error().code == Errc::kLogonDenied ||
+                     answer.error().code == Errc::kUnknownAccount);
 }
 
 Refusal refuse_errno(const std::string& path) {
@@ -236,156 +247,166 @@ Lockout::Place Lockout::place_of(const AccountName& name) const {
   Word secret = 0;
   std::memcpy(&secret, digest.data() + 4, sizeof secret);
   return {(digest[0] | std::size_t{digest[1]} << 8) % (kWords / kWays),
-          digest[2] | Word{digest[3]} << 8, secret};
+          (digest[2] | Word{digest[3]} << 8) << 1, secret};
 }
 
-std::atomic<Word>* Lockout::set_of(Place place) const { return &table_->word[place.set * kWays]; }
+// What words mean now, under this policy.
+struct Lockout::Moment {
+  const Policy& policy;
+  Word now;
 
-Lockout::State Lockout::state_of(const Policy& policy, Place place) const {
-  const Word now = now_since_boot();
-  const std::atomic<Word>* set = set_of(place);
+  // A time just ahead is another thread's, which has read the clock later; one far ahead (the host
+  // booted since) is long ago.
+  Word age_of(Word word) const {
+    const Word age = (now - word) & kSeconds;
+    return age > kSeconds - kAhead ? 0 : age;
+  }
+  bool is_locked(Word word) const {
+    return policy.lockout_threshold != 0 && !is_source(word) &&
+           failures_of(word) >= policy.lockout_threshold;
+  }
+  // Of a source: whether a lock does not shut it out.
+  bool is_known(Word word) const {
+    return (word & kLoggedIn) != 0 && failures_of(word) < policy.lockout_threshold;
+  }
+  // Of a source: whether it waits. These are whole seconds, of which the first may be a short one.
+  bool is_delayed(Word word) const {
+    const Word doublings = failures_of(word) - kUndelayed;
+    return failures_of(word) >= kUndelayed && policy.lockout_delay != 0 &&
+           age_of(word) <=
+               std::min(Word{1} << std::min<Word>(doublings, 31), Word{policy.lockout_delay});
+  }
+  Word lasts(Word word) const {
+    if (is_source(word)) {
+      return (word & kLoggedIn) != 0 ? kKnownFor : policy.lockout_window;
+    }
+    return is_locked(word) ? policy.lockout_duration : policy.lockout_window;
+  }
+  bool is_live(Word word) const { return word != 0 && age_of(word) < lasts(word); }
+  int rank_of(Word word) const {
+    if (!is_live(word)) {
+      return 0;
+    }
+    return is_source(word) ? (is_known(word) ? 2 : 1) : (is_locked(word) ? 4 : 3);
+  }
+  // How much it matters that a word stays: what counts for something, then more failures, then the
+  // later ones.
+  std::tuple<int, Word, Word> worth_of(Word word) const {
+    const int rank = rank_of(word);
+    return rank == 0 ? std::tuple(0, Word{0}, Word{0})
+                     : std::tuple(rank, failures_of(word), kSeconds - age_of(word));
+  }
+};
+
+struct Lockout::Found {
+  std::atomic<Word>* slot;
+  Word word;
+  bool own;  // otherwise it is another's, or free
+};
+
+// The word of a place, or the one of its set that matters least.
+Lockout::Found Lockout::find(const Moment& at, Place place) const {
+  std::atomic<Word>* const set = &table_->word[place.set * kWays];
+  Found least{};
   for (std::size_t i = 0; i < kWays; ++i) {
     const Word word = set[i].load(std::memory_order_relaxed);
-    if (tag_of(word) == place.tag && is_live(policy, word, now)) {
-      const Word left = is_locked(policy, word) ? policy.lockout_duration - age_of(word, now) : 0;
-      return {static_cast<std::uint32_t>(failures_of(word)), static_cast<std::uint32_t>(left)};
+    if (tag_of(word) == place.tag && at.is_live(word)) {
+      return {&set[i], word, true};
+    }
+    if (i == 0 || at.worth_of(word) < at.worth_of(least.word)) {
+      least = {&set[i], word, false};
     }
   }
-  return {};
+  return least;
 }
 
-void Lockout::count_failure(const Policy& policy, Place place, Word now) const {
-  std::atomic<Word>* set = set_of(place);
+Lockout::State Lockout::state_of(const Policy& policy, Place name) const {
+  const Moment at{policy, now_since_boot()};
+  const Found found = find(at, name);
+  if (!found.own) {
+    return {};
+  }
+  const Word left = at.is_locked(found.word) ? at.lasts(found.word) - at.age_of(found.word) : 0;
+  return {static_cast<std::uint32_t>(failures_of(found.word)), static_cast<std::uint32_t>(left)};
+}
+
+void Lockout::count_failure(const Moment& at, Place name) const {
   while (true) {
-    // The name's own word, else the one whose loss matters least.
-    using Worth = std::tuple<bool, bool, bool, Word, Word>;
-    std::size_t chosen = 0;
-    Word seen = 0;
-    Worth least{true, true, true, kMostFailures, kSeconds};
-    bool own = false;
-    for (std::size_t i = 0; i < kWays && !own; ++i) {
-      const Word word = set[i].load(std::memory_order_relaxed);
-      const bool live = is_live(policy, word, now);
-      own = live && tag_of(word) == place.tag;
-      const bool counts = live || is_known(word, now);
-      const Worth worth{live, counts, live && is_locked(policy, word), live ? failures_of(word) : 0,
-                        counts ? kSeconds - age_of(word, now) : 0};
-      if (own || worth < least) {
-        least = worth;
-        chosen = i;
-        seen = word;
-      }
+    Found found = find(at, name);
+    if (found.own && at.is_locked(found.word)) {
+      return;
     }
-    const Word failures = own ? failures_of(seen) + 1 : 1;
-    const bool locks = failures >= policy.lockout_threshold;
-    const Word next = word_of(place.tag, failures, own && !locks ? seen : now);
-    if ((own && is_locked(policy, seen)) || set[chosen].compare_exchange_weak(seen, next)) {
+    const Word failures = found.own ? failures_of(found.word) + 1 : 1;
+    const bool first_or_last = !found.own || failures >= at.policy.lockout_threshold;
+    const Word next = word_of(name.tag, failures, first_or_last ? at.now : found.word);
+    if (found.slot->compare_exchange_weak(found.word, next)) {
       return;
     }
   }
 }
 
-std::atomic<Word>* Lockout::known(Place source, Word now) const {
-  std::atomic<Word>* set = set_of(source);
-  for (std::size_t i = 0; i < kWays; ++i) {
-    const Word word = set[i].load(std::memory_order_relaxed);
-    if (tag_of(word) == source.tag && is_known(word, now)) {
-      return &set[i];
+// Takes note of an attempt in the word of its source; false: it comes too soon.
+bool Lockout::admit(const Moment& at, Place source, bool nameless,
+                    const Result<LogonResult>& answer) const {
+  while (true) {
+    Found found = find(at, source);
+    if (found.own && at.is_delayed(found.word)) {
+      return false;
     }
-  }
-  return nullptr;
-}
-
-// In the place of what is over, or of another workstation: never of a count, so that an account's
-// owner cannot push counts out by logging in from everywhere.
-void Lockout::remember(const Policy& policy, Place source, Word now) const {
-  const Word fresh = word_of(source.tag, 0, now) | kWorkstation;
-  std::atomic<Word>* chosen = known(source, now);
-  if (chosen == nullptr) {
-    std::atomic<Word>* set = set_of(source);
-    Word oldest = 0;
-    for (std::size_t i = 0; i < kWays; ++i) {
-      const Word word = set[i].load(std::memory_order_relaxed);
-      const Word age = is_known(word, now) ? age_of(word, now) : kSeconds;
-      if (!is_live(policy, word, now) && age >= oldest) {
-        oldest = age;
-        chosen = &set[i];
-      }
-    }
-  }
-  if (chosen == nullptr) {
-    return;
-  }
-  Word seen = chosen->load(std::memory_order_relaxed);
-  const bool is_fresh = is_known(seen, now) && tag_of(seen) == source.tag &&
-                        failures_of(seen) == 0 && age_of(seen, now) < kRefreshedAfter;
-  if (!is_fresh && !is_live(policy, seen, now)) {
-    (void)chosen->compare_exchange_strong(seen, fresh);
-  }
-}
-
-void Lockout::distrust(const Policy& policy, Place source, Word now) const {
-  std::atomic<Word>* word = known(source, now);
-  if (word == nullptr) {
-    return;
-  }
-  Word seen = word->load(std::memory_order_relaxed);
-  while (is_known(seen, now) && tag_of(seen) == source.tag) {
-    const Word failures = failures_of(seen) + 1;
-    const Word next = failures >= policy.lockout_threshold
-                          ? 0
-                          : word_of(source.tag, failures, seen) | kWorkstation;
-    if (word->compare_exchange_weak(seen, next)) {
-      return;
+    const Word before = found.own ? found.word : 0;
+    const Word logged_in = nameless ? 0 : word_of(source.tag, 0, at.now) | kLoggedIn;
+    const Word failed = word_of(source.tag, failures_of(before) + 1, at.now) | (before & kLoggedIn);
+    const Word next = answer ? logged_in : is_wrong(answer) ? failed : before;
+    const bool fresh = answer && at.is_known(before) && failures_of(before) == 0 &&
+                       at.age_of(before) < kRefreshedAfter;
+    const bool has_room = found.own || at.rank_of(found.word) <= at.rank_of(next);
+    if (next == before || fresh || !has_room ||
+        found.slot->compare_exchange_weak(found.word, next)) {
+      return true;
     }
   }
 }
 
-Result<LogonResult> Lockout::settle(const Policy& policy, Place place, std::string_view workstation,
+Result<LogonResult> Lockout::settle(const Policy& policy, Place name, const Source& source,
                                     Result<LogonResult> answer) const {
   if (policy.lockout_threshold == 0) {
     return answer;
   }
-  const Word now = now_since_boot();
-  const State state = state_of(policy, place);
-  const bool locked = state.locked_for != 0;
-  const std::optional<Place> source = source_of(place, workstation);
-  if (locked && (!source || known(*source, now) == nullptr)) {
-    return fail(Errc::kAccountLocked, "lockout");
+  const Moment at{policy, now_since_boot()};
+  const Place place = place_of_source(name, source);
+  const Found count = find(at, name);
+  const bool locked = count.own && at.is_locked(count.word);
+  if (locked) {
+    const Found from = find(at, place);
+    if (!from.own || !at.is_known(from.word)) {
+      return fail(Errc::kAccountLocked, "lockout");
+    }
   }
-  if (answer) {
-    if (state.failures != 0 && !locked) {
-      clear(place);
-    }
-    if (source) {
-      remember(policy, *source, now);
-    }
-  } else if (answer.error().code == Errc::kLogonDenied ||
-             answer.error().code == Errc::kUnknownAccount) {
-    if (!locked) {
-      count_failure(policy, place, now);
-    }
-    if (source) {
-      distrust(policy, *source, now);
-    }
+  if (!admit(at, place, is_nameless(source), answer)) {
+    return fail(Errc::kTooSoon, "lockout");
+  }
+  if (!locked && answer && count.own) {
+    clear(name);
+  }
+  if (!locked && is_wrong(answer)) {
+    count_failure(at, name);
   }
   return answer;
 }
 
 std::size_t Lockout::counted(const Policy& policy) const {
-  const Word now = now_since_boot();
-  return static_cast<std::size_t>(
-      std::count_if(table_->word.begin(), table_->word.end(),
-                    [&](const auto& word) { return is_live(policy, word.load(), now); }));
+  const Moment at{policy, now_since_boot()};
+  return static_cast<std::size_t>(std::count_if(
+      table_->word.begin(), table_->word.end(),
+      [&](const auto& word) { return !is_source(word.load()) && at.is_live(word.load()); }));
 }
 
-bool Lockout::clear(Place place) const {
-  std::atomic<Word>* set = set_of(place);
+bool Lockout::clear(Place name) const {
+  std::atomic<Word>* const set = &table_->word[name.set * kWays];
   bool cleared = false;
   for (std::size_t i = 0; i < kWays; ++i) {
     Word word = set[i].load(std::memory_order_relaxed);
-    cleared |= word != 0 && !is_workstation(word) && tag_of(word) == place.tag &&
-               set[i].compare_exchange_strong(word, 0);
+    cleared |= word != 0 && tag_of(word) == name.tag && set[i].compare_exchange_strong(word, 0);
   }
   return cleared;
 }

@@ -1,24 +1,31 @@
 // SPDX-License-Identifier: MIT
-// Lockout (security.md P14): a name whose proof failed `lockout_threshold` times within
+// Lockout (security.md P14). A name whose proof failed `lockout_threshold` times within
 // `lockout_window` seconds is refused for `lockout_duration` seconds, whether or not there is an
-// account of that name and whether or not the proof is right. The work of a logon is done all the
-// same, so that neither the answer nor its time tells a locked name from a wrong password.
+// account of that name and whether or not the proof is right. Before that, a source that has failed
+// three times for a name is refused, for that name, for 1, 2, 4 … `lockout_delay` seconds after
+// each failure; what comes too soon counts for nothing. Either way the work of a logon is done all
+// the same, so that neither the answer nor its time tells a refused name from a wrong password.
 //
-// The counts are a table of 4096 words that all processes of one user share through
-// /run/gss-ntlm/lockout-UID; without that file they are those of this process and of the children
-// that it forks. A word belongs to a name by a hash under the table's random key, eight neighbours
-// form a set, and a full set gives up its oldest and lowest count, a locked name last: whoever
-// wants a count forgotten must fail for thousands of other names first.
+// A source is the network of the peer's address (/24, of IPv6 /64) where the application tells it,
+// otherwise the workstation that the peer claims. Whoever guesses claims another each time: a delay
+// by workstation keeps a client with an old password from locking its owner out, and nobody else.
 //
-// A lock does not shut out the account's owner where he is known: from a workstation from which the
-// name has logged in during the last day it still may, until that workstation has failed
-// `lockout_threshold` times itself. A guesser who claims that workstation has that many guesses
+// A lock does not shut out the account's owner where he is known: from a source from which the name
+// has logged in he still may, until that source has failed `lockout_threshold` times itself or has
+// not been heard of for a day. A guesser who comes from there, or claims to, has that many guesses
 // more, and no others.
 //
-//   file: [0-7] "NTLMLOCK" [8-11] version 2 [12-15] 4096 [16-31] key [32-63] zero, then the words
-//   word: bits 63-48 of the name's hash, 47 whether it is a workstation's, 46-28 failures, 27-0
-//         seconds since boot: of the first failure, or of the one that locked; of a workstation,
-//         of its last logon. 0: free.
+// All of it is in 4096 words that the processes of one user share through
+// /run/gss-ntlm/lockout-UID; without that file they are those of this process and of the children
+// that it forks. A word belongs to a name, or to a source of a name, by a hash under the table's
+// random key. Eight neighbours form a set, and a full set gives up what matters least: a stranger's
+// failures, a known source, the lowest and oldest count, a lock last. Only a name's word takes the
+// place of a name's: whoever wants a count forgotten must fail for thousands of other names first.
+//
+//   file: [0-7] "NTLMLOCK" [8-11] version 3 [12-15] 4096 [16-31] key [32-63] zero, then the words
+//   word: bits 63-48 of the hash, 47 whether it is a source's, 46 whether the name has logged in
+//         from there, 45-28 failures, 27-0 seconds since boot: of a name's first failure, or of the
+//         one that locked; of a source's last logon or failure. 0: free.
 //
 // Thread-safe and lock-free; settle() makes no system call, and allocates only for names that are
 // not ASCII.
@@ -55,43 +62,49 @@ class Lockout {
   // Why other processes do not share the table; empty: they do.
   const std::string& unshared() const { return unshared_; }
 
-  // Where the counts of a name stand.
+  // Where the word of a name, or of a source of it, stands.
   struct Place {
     std::size_t set;
-    std::uint64_t tag;
+    std::uint64_t tag;     // bits 63-47 of the word
     std::uint64_t secret;  // further bits of the name's hash
   };
   Place place_of(const protocol::AccountName& name) const;
 
-  // What becomes of a verifier's answer: kAccountLocked while the name is locked and the
-  // workstation (as the peer claims it; may be empty) is not known; otherwise the answer itself,
-  // which counts as a failure if the proof was wrong (kLogonDenied, kUnknownAccount), and wipes the
-  // count if it is a yes.
-  Result<protocol::LogonResult> settle(const protocol::Policy& policy, Place place,
-                                       std::string_view workstation,
+  // Where an attempt comes from. Both may be empty: that is a source too, but none to be known.
+  struct Source {
+    ByteView address;              // of 4 or 16 bytes; by the word of the application
+    std::string_view workstation;  // by the peer's; counts where there is no address
+  };
+
+  // What becomes of a verifier's answer: kAccountLocked while the name is locked and the source is
+  // not known; kTooSoon while the source waits; otherwise the answer itself, which counts as a
+  // failure if the proof was wrong (kLogonDenied, kUnknownAccount), and wipes the counts if it is a
+  // yes.
+  Result<protocol::LogonResult> settle(const protocol::Policy& policy, Place name,
+                                       const Source& source,
                                        Result<protocol::LogonResult> answer) const;
 
   struct State {
     std::uint32_t failures = 0;    // within the window
     std::uint32_t locked_for = 0;  // seconds; 0: not locked
   };
-  State state_of(const protocol::Policy& policy, Place place) const;
-  // How many words count something that is not over.
+  State state_of(const protocol::Policy& policy, Place name) const;
+  // How many names have failures that are not over.
   std::size_t counted(const protocol::Policy& policy) const;
-  // Whether there was something to forget.
-  bool clear(Place place) const;
+  // Whether there was something to forget. What is known of the name's sources stays.
+  bool clear(Place name) const;
   void clear() const;
 
  private:
   struct Table;
+  struct Moment;
+  struct Found;
   Lockout(Table* table, std::string unshared);
 
-  std::atomic<std::uint64_t>* set_of(Place place) const;
-  void count_failure(const protocol::Policy& policy, Place place, std::uint64_t now) const;
-  // The word of a workstation that is known for a name, or null.
-  std::atomic<std::uint64_t>* known(Place source, std::uint64_t now) const;
-  void remember(const protocol::Policy& policy, Place source, std::uint64_t now) const;
-  void distrust(const protocol::Policy& policy, Place source, std::uint64_t now) const;
+  Found find(const Moment& at, Place place) const;
+  bool admit(const Moment& at, Place source, bool nameless,
+             const Result<protocol::LogonResult>& answer) const;
+  void count_failure(const Moment& at, Place name) const;
 
   Table* table_;  // mapped
   crypto::HmacMd5Key key_;

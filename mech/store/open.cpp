@@ -116,7 +116,7 @@ class Chain final : public Verifier {
       return verify_with_hash(request, std::move(account), kind);
     }
     const Lockout::Place place = lockout_->place_of(account.name);
-    return lockout_->settle(request.policy, place, request.workstation,
+    return lockout_->settle(request.policy, place, {request.address, request.workstation},
                             verify_with_hash(request, std::move(account), kind));
   }
 

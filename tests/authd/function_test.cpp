@@ -313,6 +313,46 @@ TEST(FunctionOfLockout, CountsForAllWorkers) {
   EXPECT_TRUE(in_child("Secret1"));
 }
 
+// The worker knows where its peer is; who counts is the daemon.
+TEST(FunctionOfLockout, AddressReachesTheStoreProcess) {
+  constexpr int kTries = 20;  // on a host that is too busy to make four logons within the delay
+  const auto user = [](int i) { return std::to_string(getpid()) + "far" + std::to_string(i); };
+  std::string accounts;
+  for (int i = 0; i < kTries; ++i) {
+    accounts += "TEST:" + user(i) + ":Secret1\n";
+  }
+  // Never: these are addresses of the acceptor alone, which no peer's bindings have.
+  const Daemon daemon("[policy]\n channel_bindings = never\n", accounts);
+  const Worker worker(daemon);
+  const auto from = [](const std::string& name, const char* password, Bytes address) {
+    gss_channel_bindings_struct bindings{};
+    bindings.initiator_addrtype = 24;  // IPv6
+    bindings.initiator_address = {address.size(), address.data()};
+    Credential credential = initiator("TEST\\" + name, password);
+    Legs legs;
+    EXPECT_EQ(legs.half(credential.get()).major, GSS_S_CONTINUE_NEEDED);
+    return legs.accept(&bindings).major;
+  };
+  const Bytes here(16, 1), elsewhere(16, 2);
+  bool in_time = false;
+  for (int i = 0; i < kTries && !in_time; ++i) {
+    const auto started = std::chrono::steady_clock::now();
+    for (int failures = 0; failures < 3; ++failures) {
+      EXPECT_EQ(from(user(i), "wrong", here), GSS_S_FAILURE);
+    }
+    const OM_uint32 waits = from(user(i), "Secret1", here);
+    in_time = std::chrono::steady_clock::now() - started < 900ms;
+    EXPECT_EQ(from(user(i), "Secret1", elsewhere), GSS_S_COMPLETE);
+    const std::string name = "\"user\":\"" + user(i) + "\"";
+    if (in_time) {
+      EXPECT_EQ(waits, GSS_S_FAILURE);
+      EXPECT_EQ(daemon.records({name, "\"reason\":\"wrong-password\""}), 3u);
+      EXPECT_EQ(daemon.records({name, "\"reason\":\"too-soon\""}), 1u);
+    }
+  }
+  EXPECT_TRUE(in_time);
+}
+
 // Runs in a child as another user, that has a worker's configuration and nothing else.
 int as_uid(uid_t uid, const std::function<int()>& what) {
   const pid_t child = fork();

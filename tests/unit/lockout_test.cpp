@@ -8,7 +8,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
+#include <random>
 #include <thread>
 
 #include "base/trusted_file.h"
@@ -44,19 +46,22 @@ class LockoutTest : public ::testing::Test {
     policy_.lockout_window = 60;
     policy_.lockout_duration = 100;
   }
+  // Also made of a workstation alone.
+  struct From : Lockout::Source {
+    From(const char* name = "") : Source{{}, name} {}
+    From(const std::string& name) : Source{{}, name} {}
+    From(ByteView where, const char* name) : Source{where, name} {}
+  };
   Errc answer(const Lockout& lockout, const AccountName& name, Result<LogonResult> result,
-              std::string_view workstation = "") const {
-    const auto settled =
-        lockout.settle(policy_, lockout.place_of(name), workstation, std::move(result));
+              const From& from = "") const {
+    const auto settled = lockout.settle(policy_, lockout.place_of(name), from, std::move(result));
     return settled ? Errc{} : settled.error().code;
   }
-  Errc wrong(const Lockout& lockout, const AccountName& name,
-             std::string_view workstation = "") const {
-    return answer(lockout, name, fail(Errc::kLogonDenied, "test"), workstation);
+  Errc wrong(const Lockout& lockout, const AccountName& name, const From& from = "") const {
+    return answer(lockout, name, fail(Errc::kLogonDenied, "test"), from);
   }
-  Errc right(const Lockout& lockout, const AccountName& name,
-             std::string_view workstation = "") const {
-    return answer(lockout, name, LogonResult{}, workstation);
+  Errc right(const Lockout& lockout, const AccountName& name, const From& from = "") const {
+    return answer(lockout, name, LogonResult{}, from);
   }
   std::unique_ptr<const Lockout> open() const {
     auto lockout = Lockout::open(directory_.path(), ::geteuid());
@@ -185,11 +190,14 @@ TEST_F(LockoutTest, ClearUnlocks) {
   EXPECT_EQ(lockout_->state_of(policy_, lockout_->place_of(user_)).locked_for, 100u);
   EXPECT_TRUE(lockout_->clear(lockout_->place_of(user_)));
   EXPECT_FALSE(lockout_->clear(lockout_->place_of(user_)));
+  EXPECT_EQ(right(*lockout_, user_), Errc::kTooSoon) << "its source still waits";
+  g_now += 2;
   EXPECT_EQ(right(*lockout_, user_), Errc{});
 }
 
 TEST_F(LockoutTest, ManyThreadsGuessAtOnce) {
   policy_.lockout_threshold = 10;
+  policy_.lockout_delay = 0;
   std::atomic<int> told{0};
   std::vector<std::thread> threads;
   for (int t = 0; t < 8; ++t) {
@@ -220,6 +228,15 @@ TEST_F(LockoutTest, ProcessesShareTheFile) {
   EXPECT_EQ(right(*open(), user_), Errc::kAccountLocked);
 }
 
+// A thread that has read the clock a second before another one locked the name.
+TEST_F(LockoutTest, LockOfASecondAheadStays) {
+  for (int i = 0; i < 3; ++i) wrong(*lockout_, user_);
+  --g_now;
+  EXPECT_EQ(wrong(*lockout_, user_), Errc::kAccountLocked);
+  g_now = 5;  // booted since
+  EXPECT_EQ(right(*lockout_, user_), Errc{});
+}
+
 TEST_F(LockoutTest, ForkedChildrenShareTheMemory) {
   const pid_t child = ::fork();
   if (child == 0) {
@@ -232,7 +249,9 @@ TEST_F(LockoutTest, ForkedChildrenShareTheMemory) {
 }
 
 TEST_F(LockoutTest, FileOfAnotherFormIsWiped) {
-  for (const std::string& content : {std::string("x"), std::string(64 + 8 * 4096, 'x'),
+  std::string older(64 + 8 * 4096, '\1');
+  older.replace(0, 16, std::string("NTLMLOCK\2\0\0\0\0\x10\0\0", 16));
+  for (const std::string& content : {std::string("x"), std::string(64 + 8 * 4096, 'x'), older,
                                      std::string(100'000, '\0'), std::string()}) {
     std::filesystem::remove(file());
     directory_.write(std::filesystem::path(file()).filename().string(), content, 0600);
@@ -276,6 +295,221 @@ TEST_F(LockoutTest, FileThatIsNotOursAlone) {
   ::chmod(directory_.path().c_str(), 0777);
   std::filesystem::remove(file());
   EXPECT_FALSE(Lockout::open(directory_.path(), ::geteuid()));
+}
+
+// The delay of a source, under the default policy.
+class LockoutDelayTest : public LockoutTest {
+ protected:
+  LockoutDelayTest() { policy_ = Policy(); }
+  std::uint32_t failures(const AccountName& name) const {
+    return lockout_->state_of(policy_, lockout_->place_of(name)).failures;
+  }
+};
+
+TEST_F(LockoutDelayTest, EachFailureAfterTheThirdDoublesTheWait) {
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(wrong(*lockout_, user_, "PHONE"), Errc::kLogonDenied) << i;
+  }
+  std::uint32_t counted = 3;
+  for (const long wait : {1, 2, 4, 8, 16, 32, 32}) {
+    const long failed = g_now;
+    for (; g_now <= failed + wait; ++g_now) {
+      // Neither is told, counted, or makes the wait longer.
+      EXPECT_EQ(wrong(*lockout_, user_, "phone"), Errc::kTooSoon) << g_now - failed;
+      EXPECT_EQ(right(*lockout_, user_, "PHONE"), Errc::kTooSoon) << g_now - failed;
+    }
+    EXPECT_EQ(failures(user_), counted);
+    EXPECT_EQ(wrong(*lockout_, user_, "PHONE"), Errc::kLogonDenied) << wait;
+    EXPECT_EQ(failures(user_), ++counted);
+  }
+  EXPECT_EQ(g_now, 1000 + 95 + 7) << "whole seconds begin anywhere in one";
+  EXPECT_EQ(counted, 10u);
+  EXPECT_EQ(wrong(*lockout_, user_, "PHONE"), Errc::kAccountLocked) << "a lock wins";
+}
+
+TEST_F(LockoutDelayTest, OtherSourcesAndOtherNamesDoNotWait) {
+  for (int i = 0; i < 5; ++i) wrong(*lockout_, user_, "PHONE");
+  EXPECT_EQ(right(*lockout_, user_, "PHONE"), Errc::kTooSoon);
+  EXPECT_EQ(right(*lockout_, {"other", "DOM"}, "PHONE"), Errc{});
+  EXPECT_EQ(wrong(*lockout_, user_), Errc::kLogonDenied);
+  EXPECT_EQ(right(*lockout_, user_, "DESK"), Errc{});
+  EXPECT_EQ(failures(user_), 0u);
+  EXPECT_EQ(right(*lockout_, user_, "PHONE"), Errc::kTooSoon) << "a logon from elsewhere";
+}
+
+TEST_F(LockoutDelayTest, SourceWithoutANameIsOne) {
+  for (int i = 0; i < 3; ++i) wrong(*lockout_, user_);
+  EXPECT_EQ(right(*lockout_, user_), Errc::kTooSoon);
+  EXPECT_EQ(right(*lockout_, user_, "DESK"), Errc{});
+  g_now += 2;
+  EXPECT_EQ(right(*lockout_, user_), Errc{});
+  for (int i = 0; i < 10; ++i) wrong(*lockout_, user_, "guesser" + std::to_string(i));
+  EXPECT_EQ(right(*lockout_, user_), Errc::kAccountLocked) << "it is nobody's to be known";
+  EXPECT_EQ(right(*lockout_, user_, "DESK"), Errc{});
+}
+
+TEST_F(LockoutDelayTest, SuccessEndsIt) {
+  for (int i = 0; i < 3; ++i) wrong(*lockout_, user_, "DESK");
+  g_now += 2;
+  EXPECT_EQ(right(*lockout_, user_, "DESK"), Errc{});
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(wrong(*lockout_, user_, "DESK"), Errc::kLogonDenied);
+  EXPECT_EQ(wrong(*lockout_, user_, "DESK"), Errc::kTooSoon);
+}
+
+TEST_F(LockoutDelayTest, EndsWithTheWindow) {
+  for (int i = 0; i < 3; ++i) wrong(*lockout_, user_, "PHONE");
+  g_now += policy_.lockout_window;
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(wrong(*lockout_, user_, "PHONE"), Errc::kLogonDenied);
+}
+
+TEST_F(LockoutDelayTest, HoldsForAnUnknownNameToo) {
+  const auto unknown = [&] {
+    return answer(*lockout_, user_, fail(Errc::kUnknownAccount, "test"), "PHONE");
+  };
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(unknown(), Errc::kUnknownAccount);
+  EXPECT_EQ(unknown(), Errc::kTooSoon);
+}
+
+TEST_F(LockoutDelayTest, WhatIsNoProofDoesNotCount) {
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(answer(*lockout_, user_, fail(Errc::kAccountDisabled, "test"), "PHONE"),
+              Errc::kAccountDisabled);
+  }
+  for (int i = 0; i < 3; ++i) wrong(*lockout_, user_, "PHONE");
+  EXPECT_EQ(answer(*lockout_, user_, fail(Errc::kAccountDisabled, "test"), "PHONE"),
+            Errc::kTooSoon);
+}
+
+TEST_F(LockoutDelayTest, IsAsLongAsConfigured) {
+  policy_.lockout_delay = 0;
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(wrong(*lockout_, user_), Errc::kLogonDenied);
+  EXPECT_EQ(wrong(*lockout_, user_), Errc::kAccountLocked);
+  policy_.lockout_threshold = 1000;
+  policy_.lockout_delay = 3;
+  const AccountName other{"other", "DOM"};
+  for (int i = 0; i < 500; ++i) {
+    ASSERT_EQ(wrong(*lockout_, other), Errc::kLogonDenied) << i;
+    g_now += 3;
+    ASSERT_EQ(answer(*lockout_, other, fail(Errc::kStore, "test")),
+              i < 4 ? Errc::kStore : Errc::kTooSoon)
+        << i;
+    ++g_now;
+  }
+  policy_.lockout_threshold = 0;
+  EXPECT_EQ(wrong(*lockout_, other), Errc::kLogonDenied);
+  EXPECT_EQ(right(*lockout_, other), Errc{});
+}
+
+// By address the workstation does not matter; hosts of one network are one source.
+TEST_F(LockoutDelayTest, AddressIsTheSource) {
+  const auto v4 = [](std::uint8_t third, std::uint8_t host) { return Bytes{192, 0, third, host}; };
+  const auto v6 = [](std::uint8_t net, std::uint8_t host) {
+    return Bytes{0x20, 1, 0xd, 0xb8, 0, 0, 0, net, 0, 0, 0, 0, 0, 0, 0, host};
+  };
+  const Bytes mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 192, 0, 2, 9};
+  for (const char* name : {"A", "B", "C"}) wrong(*lockout_, user_, {v4(2, 1), name});
+  EXPECT_EQ(wrong(*lockout_, user_, {v4(2, 200), "D"}), Errc::kTooSoon);
+  EXPECT_EQ(wrong(*lockout_, user_, {mapped, ""}), Errc::kTooSoon);
+  EXPECT_EQ(wrong(*lockout_, user_, {v4(3, 1), "A"}), Errc::kLogonDenied);
+  EXPECT_EQ(wrong(*lockout_, user_, "A"), Errc::kLogonDenied);
+  for (const std::uint8_t host : Bytes{1, 2, 3}) wrong(*lockout_, user_, {v6(1, host), ""});
+  EXPECT_EQ(wrong(*lockout_, user_, {v6(1, 4), "E"}), Errc::kTooSoon);
+  EXPECT_EQ(right(*lockout_, user_, {v6(2, 1), ""}), Errc{}) << "known, without a workstation";
+  for (int i = 0; i < 10; ++i) wrong(*lockout_, user_, "guesser" + std::to_string(i));
+  EXPECT_EQ(right(*lockout_, user_, {v6(3, 1), ""}), Errc::kAccountLocked);
+  EXPECT_EQ(right(*lockout_, user_, {v6(2, 7), ""}), Errc{});
+}
+
+TEST_F(LockoutDelayTest, AddressOfAnotherSizeIsNone) {
+  for (const std::size_t size : {1u, 3u, 5u, 15u, 17u}) {
+    const Bytes address(size, 1);
+    for (int i = 0; i < 3; ++i) wrong(*lockout_, user_, {address, "PHONE"});
+    EXPECT_EQ(wrong(*lockout_, user_, "PHONE"), Errc::kTooSoon) << size;
+    EXPECT_EQ(wrong(*lockout_, user_, {address, "PHONE"}), Errc::kTooSoon) << size;
+    lockout_->clear();
+  }
+}
+
+// Whoever is known waits like others, and keeps his threshold behind a lock.
+TEST_F(LockoutDelayTest, KnownSourceWaitsToo) {
+  EXPECT_EQ(right(*lockout_, user_, "DESK"), Errc{});
+  for (int i = 0; i < 10; ++i) wrong(*lockout_, user_, "guesser" + std::to_string(i));
+  EXPECT_EQ(right(*lockout_, user_, "elsewhere"), Errc::kAccountLocked);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(wrong(*lockout_, user_, "DESK"), Errc::kLogonDenied);
+  EXPECT_EQ(right(*lockout_, user_, "DESK"), Errc::kTooSoon);
+  g_now += 2;
+  EXPECT_EQ(right(*lockout_, user_, "DESK"), Errc{});
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(wrong(*lockout_, user_, "DESK"), Errc::kLogonDenied) << i;
+    g_now += 33;
+  }
+  EXPECT_EQ(right(*lockout_, user_, "DESK"), Errc::kAccountLocked);
+}
+
+// One and the same wrong password at once, as a browser's connections send it.
+TEST_F(LockoutDelayTest, ConnectionsSideBySideCountThreeTimes) {
+  std::atomic<int> told{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 1000; ++i) {
+        told += wrong(*lockout_, user_, "DESK") == Errc::kLogonDenied ? 1 : 0;
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(told, 3);
+  EXPECT_EQ(failures(user_), 3u);
+}
+
+TEST_F(LockoutDelayTest, MadeUpWorkstationsPushOutNoCountAndNoKnownSource) {
+  const AccountName locked{"locked", "DOM"}, guesser{"guesser", "DOM"};
+  EXPECT_EQ(right(*lockout_, locked, "DESK"), Errc{});
+  for (int i = 0; i < 10; ++i) wrong(*lockout_, locked, "guess" + std::to_string(i));
+  for (int i = 0; i < 9; ++i) wrong(*lockout_, user_, "guess" + std::to_string(i));
+  policy_.lockout_threshold = 100'000;  // the flood is not to end in a lock of its name
+  for (int i = 0; i < 50'000; ++i) {
+    ASSERT_EQ(wrong(*lockout_, guesser, "made-up" + std::to_string(i)), Errc::kLogonDenied);
+  }
+  policy_.lockout_threshold = 10;
+  EXPECT_EQ(failures(user_), 9u);
+  EXPECT_EQ(right(*lockout_, locked, "elsewhere"), Errc::kAccountLocked);
+  EXPECT_EQ(right(*lockout_, locked, "DESK"), Errc{});
+  EXPECT_EQ(lockout_->counted(policy_), 3u) << "sources are no names";
+}
+
+TEST_F(LockoutDelayTest, ClearedNameMayAtOnceFromElsewhere) {
+  for (int i = 0; i < 10; ++i) {
+    wrong(*lockout_, user_, "PHONE");
+    g_now += 33;
+  }
+  EXPECT_EQ(right(*lockout_, user_, "DESK"), Errc::kAccountLocked);
+  EXPECT_TRUE(lockout_->clear(lockout_->place_of(user_)));
+  EXPECT_EQ(right(*lockout_, user_, "DESK"), Errc{});
+  EXPECT_EQ(right(*lockout_, user_, "PHONE"), Errc{});
+}
+
+// Whatever another process of this user writes there: what is counted from then on counts.
+TEST_F(LockoutDelayTest, GarbageInTheWords) {
+  const std::string name = "lockout-" + std::to_string(::geteuid());
+  std::mt19937_64 random(1);
+  for (int round = 0; round < 20; ++round) {
+    std::string content("NTLMLOCK\3\0\0\0\0\x10\0\0", 16);
+    while (content.size() < 64 + 8 * 4096) {
+      const std::uint64_t word = round == 0 ? ~std::uint64_t{0} : random();
+      content.append(reinterpret_cast<const char*>(&word), 8);
+    }
+    directory_.write(name, content, 0600);
+    const auto lockout = open();
+    ASSERT_NE(lockout, nullptr);
+    for (int i = 0; i < 200; ++i) {
+      const AccountName guessed{"name" + std::to_string(i), "DOM"};
+      for (int j = 0; j < 12; ++j) (void)wrong(*lockout, guessed, "w" + std::to_string(j));
+      ASSERT_EQ(right(*lockout, guessed, "DESK"), Errc::kAccountLocked) << i;
+    }
+    lockout->clear();
+    EXPECT_EQ(right(*lockout, user_, "DESK"), Errc{});
+  }
 }
 
 }  // namespace

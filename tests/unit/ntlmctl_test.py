@@ -344,7 +344,7 @@ class NtlmctlTest(unittest.TestCase):
 
     def lockout_file(self, uid):
         """A table whose words count one failure of now in all places, of no name that is asked for."""
-        head = b"NTLMLOCK" + (2).to_bytes(4, "little") + (4096).to_bytes(4, "little") + bytes(48)
+        head = b"NTLMLOCK" + (3).to_bytes(4, "little") + (4096).to_bytes(4, "little") + bytes(48)
         now = int(time.clock_gettime(time.CLOCK_BOOTTIME))
         word = (1 << 48 | 1 << 28 | now & (2**28 - 1)).to_bytes(8, "little")
         path = self.path(f"lockout-{uid}")

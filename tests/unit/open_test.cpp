@@ -33,11 +33,10 @@ struct Exchange {
   bool same_key = false;
 };
 
-Exchange log_on(const Verifier& verifier, const Responder& responder) {
+Exchange log_on(const Verifier& verifier, const Responder& responder, const Policy& policy = {}) {
   const Bytes pairs(4);
   const auto response = responder.respond({kServer, true, 1, kClient, pairs, true, true});
   const HostNames host{"SERVER", "HOME", "server.example", "example"};
-  const Policy policy;
   const AccountName& name = responder.account();
   const Bytes user = utf16le_from_utf8(name.user).value();
   const Bytes domain = utf16le_from_utf8(name.domain).value();
@@ -121,17 +120,19 @@ TEST_F(OpenTest, TenWrongPasswordsLockAnAccountAndAnUnknownName) {
   const std::string path = directory_.write("users", ":guessed:Password\n");
   const auto verifier = open_verifier({{"text:" + path}});
   ASSERT_TRUE(verifier);
+  Policy policy;
+  policy.lockout_delay = 0;
   for (int i = 0; i < 10; ++i) {
     // The account has no domain: any that the peer claims counts for it.
     const std::string domain = "D" + std::to_string(i);
-    EXPECT_EQ(log_on(**verifier, *with_password(domain + "\\guessed", "wrong")).error,
+    EXPECT_EQ(log_on(**verifier, *with_password(domain + "\\guessed", "wrong"), policy).error,
               Errc::kLogonDenied);
-    EXPECT_EQ(log_on(**verifier, *with_password("DOM\\guessed-at", "wrong")).error,
+    EXPECT_EQ(log_on(**verifier, *with_password("DOM\\guessed-at", "wrong"), policy).error,
               Errc::kUnknownAccount);
   }
-  EXPECT_EQ(log_on(**verifier, *with_password("DOM\\Guessed", "Password")).error,
+  EXPECT_EQ(log_on(**verifier, *with_password("DOM\\Guessed", "Password"), policy).error,
             Errc::kAccountLocked);
-  EXPECT_EQ(log_on(**verifier, *with_password("DOM\\guessed-at", "wrong")).error,
+  EXPECT_EQ(log_on(**verifier, *with_password("DOM\\guessed-at", "wrong"), policy).error,
             Errc::kAccountLocked);
 }
 

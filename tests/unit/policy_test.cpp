@@ -73,6 +73,7 @@ TEST_F(PolicyTest, EveryKeyReachesItsMember) {
   expected.lockout_threshold = 4;
   expected.lockout_window = 5;
   expected.lockout_duration = 6;
+  expected.lockout_delay = 7;
   EXPECT_EQ(policy("min_version = v1\ninitiator_version = v1\nchannel_bindings = never\n"
                    "require_mic = no\ntarget_name = required\n"
                    "accepted_targets = HTTP/www.example.com HTTP/www\nallow_anonymous = yes\n"
@@ -83,7 +84,7 @@ TEST_F(PolicyTest, EveryKeyReachesItsMember) {
                    "nil_domain_retry = no\nreceive_ntlm = deny-domain\n"
                    "deny_users = root j\xc3\xbcrgen\ndeny_domains = Old\n"
                    "allow_domains = new other\nntlm_in_fips = allow\nlockout_threshold = 4\n"
-                   "lockout_window = 5\nlockout_duration = 6\n"),
+                   "lockout_window = 5\nlockout_duration = 6\nlockout_delay = 7\n"),
             expected);
 }
 
@@ -118,7 +119,9 @@ TEST_F(PolicyTest, LooseningIsSaidKeyByKey) {
                          "lockout_threshold = 11",
                          "lockout_threshold = 0",
                          "lockout_window = 599",
-                         "lockout_duration = 599"};
+                         "lockout_duration = 599",
+                         "lockout_delay = 31",
+                         "lockout_delay = 0"};
   for (const std::string line : loose) {
     EXPECT_EQ(loosened(config(line + "\n")),
               (std::vector<std::string>{line + " (" + directory_.path("c") + ")"}));
@@ -130,8 +133,8 @@ TEST_F(PolicyTest, TighteningAndDefaultsAreNoLoosening) {
   for (const std::string line :
        {"min_version = v2", "require_mic = yes", "target_name = required", "challenge_max_age = 10",
         "context_lifetime = 60", "lockout_threshold = 3", "lockout_window = 3600",
-        "lockout_duration = 3600", "deny_users = root", "receive_ntlm = deny-all",
-        "nil_domain_retry = no", "accepted_targets = HTTP/www"}) {
+        "lockout_duration = 3600", "lockout_delay = 60", "deny_users = root",
+        "receive_ntlm = deny-all", "nil_domain_retry = no", "accepted_targets = HTTP/www"}) {
     EXPECT_TRUE(loosened(config(line + "\n")).empty()) << line;
   }
 }

@@ -42,6 +42,7 @@ const std::vector<Errc> kAll = {Errc::kDefectiveMessage,
                                 Errc::kSmartcardRequired,
                                 Errc::kLogonType,
                                 Errc::kUnknownAccount,
+                                Errc::kTooSoon,
                                 Errc::kNoAuthority,
                                 Errc::kAuthorityDown,
                                 Errc::kAuthorityAccess,
@@ -70,7 +71,7 @@ TEST(StatusTable, EveryErrorIsAnErrorWithItsPublicMinorATextAndAWord) {
     EXPECT_EQ(GSS_SUPPLEMENTARY_INFO(status.major), 0U);
     if (code == Errc::kNoMemory) {
       EXPECT_EQ(status.minor, OM_uint32{ENOMEM});
-    } else if (code == Errc::kUnknownAccount) {
+    } else if (code == Errc::kUnknownAccount || code == Errc::kTooSoon) {
       EXPECT_EQ(status.minor, GSS_NTLM_MINOR_LOGON_DENIED);
     } else {
       EXPECT_EQ(status.minor, GSS_NTLM_MINOR_BASE + static_cast<OM_uint32>(code));
@@ -80,17 +81,20 @@ TEST(StatusTable, EveryErrorIsAnErrorWithItsPublicMinorATextAndAWord) {
   }
 }
 
-TEST(StatusTable, AnUnknownAccountLooksLikeAWrongPassword) {
-  const abi::Status wrong = status_of(Errc::kLogonDenied),
-                    unknown = status_of(Errc::kUnknownAccount);
-  EXPECT_EQ(wrong.major, unknown.major);
-  EXPECT_EQ(wrong.minor, unknown.minor);
-  EXPECT_STRNE(audit_reason(Errc::kLogonDenied), audit_reason(Errc::kUnknownAccount));
+TEST(StatusTable, AnUnknownAccountAndOneThatWaitsLookLikeAWrongPassword) {
+  const abi::Status wrong = status_of(Errc::kLogonDenied);
+  for (const Errc code : {Errc::kUnknownAccount, Errc::kTooSoon}) {
+    EXPECT_EQ(status_of(code).major, wrong.major);
+    EXPECT_EQ(status_of(code).minor, wrong.minor);
+    EXPECT_EQ(abi::minor_text(status_of(code).minor), abi::minor_text(wrong.minor));
+    EXPECT_STRNE(audit_reason(code), audit_reason(Errc::kLogonDenied));
+  }
 }
 
 TEST(StatusTable, TheStateOfAnAccountOfOursLooksLikeAWrongPasswordAndADomainsDoesNot) {
-  for (const Errc code : {Errc::kAccountDisabled, Errc::kAccountLocked, Errc::kPasswordExpired,
-                          Errc::kTrustAccount, Errc::kAccountRestriction, Errc::kUnknownAccount}) {
+  for (const Errc code :
+       {Errc::kAccountDisabled, Errc::kAccountLocked, Errc::kPasswordExpired, Errc::kTrustAccount,
+        Errc::kAccountRestriction, Errc::kUnknownAccount, Errc::kTooSoon}) {
     EXPECT_EQ(protocol::outward({code, "account"}).code, Errc::kLogonDenied);
     EXPECT_EQ(protocol::outward({code, "winbind.STATUS"}).code, code);
   }

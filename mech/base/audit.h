@@ -26,7 +26,7 @@ struct AuditEvent {
   std::string_view detail;                     // free text of ours (configuration errors)
   const char* version = "";                    // NTLMv2, NTLMv1, NTLM2-session
   std::uint32_t flags = 0;
-  const char* mic = "";       // absent, verified, bad
+  const char* mic = "";       // absent, verified, bad, sent
   const char* bindings = "";  // none, match, absent, unasked, mismatch
   int key_bits = 0;
   const char* store = "";

@@ -46,7 +46,8 @@ struct AcceptorSetup {
 };
 
 enum class BindingsState : std::uint8_t { kNone, kMatch, kAbsent, kUnasked, kMismatch };
-enum class MicState : std::uint8_t { kAbsent, kVerified, kBad };
+// kSent: not looked at, since the logon had failed before.
+enum class MicState : std::uint8_t { kAbsent, kVerified, kBad, kSent };
 
 // What the peer claimed and what was found of it, as far as the exchange came: for the audit record
 // and attributes.
@@ -138,8 +139,9 @@ class Acceptor {
                                                   const LogonResult& logon) const;
   Result<void> verify_mic(const ExpectAuthenticate& state, ByteView token, const Claim& claim,
                           const crypto::ExportedSessionKey& key);
-  Result<void> check_bindings(const Claim& claim, const crypto::ChannelBindings* bindings);
-  Result<Step> establish_anonymous(const Claim& claim, const crypto::ChannelBindings* bindings);
+  void compare_bindings(Claim& claim, const crypto::ChannelBindings* bindings);
+  Result<void> check_bindings(const Claim& claim) const;
+  Result<Step> establish_anonymous(const Claim& claim);
 
   std::shared_ptr<const AcceptorSetup> setup_;
   Clock* clock_;

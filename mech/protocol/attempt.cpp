@@ -46,6 +46,8 @@ const char* mic_word(MicState mic) {
       return "verified";
     case MicState::kBad:
       return "bad";
+    case MicState::kSent:
+      return "sent";
   }
   return "";
 }

@@ -146,6 +146,8 @@ struct Acceptor::Claim {
   std::optional<ClientChallengeV2> client_challenge;
   bool anonymous = false;
   bool has_mic = false;
+  bool sent_bindings = false;
+  bool bindings_hold = false;  // none are given, or the peer's are the same
 };
 
 // Structure, state and policy, in the order of security.md section 1; no store is asked before all
@@ -213,6 +215,7 @@ Result<void> Acceptor::read_client_challenge(const ExpectAuthenticate& state, Cl
   if (claim.has_mic && !message.mic) {
     return fail(Errc::kDefectiveMessage, "AUTHENTICATE.MIC");
   }
+  evidence_.mic = claim.has_mic ? MicState::kSent : MicState::kAbsent;
   if (info.target_name && (flags & kAvFlagUntrustedTarget) == 0) {
     TRY(evidence_.target, utf8_from_utf16le(*info.target_name));
   }
@@ -266,8 +269,8 @@ Result<void> Acceptor::verify_mic(const ExpectAuthenticate& state, ByteView toke
   return right ? Result<void>() : fail(Errc::kBadMic, "AUTHENTICATE.MIC");
 }
 
-// R30-R32.
-Result<void> Acceptor::check_bindings(const Claim& claim, const crypto::ChannelBindings* bindings) {
+// R30-R32, of which nothing is decided before the proof: the record of a refusal has it too.
+void Acceptor::compare_bindings(Claim& claim, const crypto::ChannelBindings* bindings) {
   static constexpr std::array<std::uint8_t, 16> kZeros{};
   std::optional<std::array<std::uint8_t, 16>> sent;
   if (claim.client_challenge) {
@@ -276,22 +279,26 @@ Result<void> Acceptor::check_bindings(const Claim& claim, const crypto::ChannelB
   const bool given =
       bindings != nullptr &&
       !(bindings->application.empty() && bindings->initiator.empty() && bindings->acceptor.empty());
+  claim.sent_bindings = sent.has_value();
   if (!given) {
+    claim.bindings_hold = true;
     evidence_.bindings = sent && *sent != kZeros ? BindingsState::kUnasked : BindingsState::kNone;
-    return {};
-  }
-  if (sent && equal_ct(*sent, crypto::channel_binding_hash(*bindings))) {
+  } else if (sent && equal_ct(*sent, crypto::channel_binding_hash(*bindings))) {
+    claim.bindings_hold = true;
     // Bindings without application data name no channel: never a claim to be bound (R32).
     evidence_.bindings =
         bindings->application.empty() ? BindingsState::kAbsent : BindingsState::kMatch;
-    return {};
+  } else {
+    evidence_.bindings = sent ? BindingsState::kMismatch : BindingsState::kAbsent;
   }
-  evidence_.bindings = sent ? BindingsState::kMismatch : BindingsState::kAbsent;
+}
+
+Result<void> Acceptor::check_bindings(const Claim& claim) const {
   const Policy::Bindings policy = setup_->policy.channel_bindings;
   const bool missing_passes =
       policy == Policy::Bindings::kWhenSupported || options_.missing_bindings_pass;
-  if (policy == Policy::Bindings::kNever || options_.any_bindings_pass ||
-      (!sent && missing_passes)) {
+  if (claim.bindings_hold || policy == Policy::Bindings::kNever || options_.any_bindings_pass ||
+      (!claim.sent_bindings && missing_passes)) {
     return {};
   }
   return fail(Errc::kBadBindings, "MsvAvChannelBindings");
@@ -301,8 +308,9 @@ Result<void> Acceptor::check_bindings(const Claim& claim, const crypto::ChannelB
 Result<Acceptor::Step> Acceptor::on_authenticate(const ExpectAuthenticate& state, ByteView token,
                                                  const crypto::ChannelBindings* bindings) {
   TRY(Claim claim, read_claim(state, token));
+  compare_bindings(claim, bindings);
   if (claim.anonymous) {
-    return establish_anonymous(claim, bindings);
+    return establish_anonymous(claim);
   }
   const LogonRequest request{claim.user.utf16le(),
                              claim.domain.utf16le(),
@@ -321,7 +329,7 @@ Result<Acceptor::Step> Acceptor::on_authenticate(const ExpectAuthenticate& state
   TRY_VOID(check_lists(setup_->policy, setup_->names, logon.principal.account));
   TRY(crypto::ExportedSessionKey key, exported_key(state, claim, logon));
   TRY_VOID(verify_mic(state, token, claim, key));
-  TRY_VOID(check_bindings(claim, bindings));
+  TRY_VOID(check_bindings(claim));
   TRY_VOID(check_target(setup_->policy, setup_->names, evidence_.target));
 
   state_.emplace<Established>(Established{Session(Role::kAcceptor, claim.used, std::move(key)),
@@ -331,13 +339,12 @@ Result<Acceptor::Step> Acceptor::on_authenticate(const ExpectAuthenticate& state
 }
 
 // R47: a null session has no keys, so nothing can be signed or sealed in it.
-Result<Acceptor::Step> Acceptor::establish_anonymous(const Claim& claim,
-                                                     const crypto::ChannelBindings* bindings) {
+Result<Acceptor::Step> Acceptor::establish_anonymous(const Claim& claim) {
   if (options_.require_sign || options_.require_seal || setup_->policy.require_sign ||
       setup_->policy.require_seal) {
     return fail(Errc::kAnonymousRefused, "AUTHENTICATE.Anonymous");
   }
-  TRY_VOID(check_bindings(claim, bindings));
+  TRY_VOID(check_bindings(claim));
   Principal nobody;
   nobody.anonymous = true;
   evidence_.flags = (claim.used & ~(kSign | kSeal | kAlwaysSign | kKeyExchange)) | kAnonymous;

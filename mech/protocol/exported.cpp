@@ -66,7 +66,7 @@ Evidence get_evidence(Reader& reader) {
   evidence.version = get_enum(reader, NtlmVersion::kV1Session);
   evidence.version_known = reader.flag();
   evidence.flags = reader.u32();
-  evidence.mic = get_enum(reader, MicState::kBad);
+  evidence.mic = get_enum(reader, MicState::kSent);
   evidence.bindings = get_enum(reader, BindingsState::kMismatch);
   evidence.store = store_literal(reader.text(kMaxText));
   return evidence;

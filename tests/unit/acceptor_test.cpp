@@ -73,6 +73,39 @@ TEST_F(AcceptorTest, SecretsAgreeWithThePeer) {
   EXPECT_EQ(acceptor.evidence().mic, protocol::MicState::kVerified);
 }
 
+// For the audit: what a refused peer sends, and not what was left to look at.
+TEST_F(AcceptorTest, ARefusalKnowsWhatWasSent) {
+  using protocol::BindingsState;
+  using protocol::MicState;
+  const Bytes channel(32, 1), other(32, 2);
+  for (const Bytes& given : {channel, other}) {
+    Acceptor acceptor = make();
+    Peer peer;
+    peer.password = "wrong";
+    crypto::ChannelBindings bindings;
+    bindings.application = channel;
+    const auto hash = crypto::channel_binding_hash(bindings);
+    peer.binding_hash = Bytes(hash.begin(), hash.end());
+    bindings.application = given;
+    const Bytes negotiate = negotiate_message(kUsualFlags);
+    const auto first = acceptor.step(negotiate, nullptr);
+    ASSERT_TRUE(first);
+    const auto step = acceptor.step(peer.authenticate(negotiate, first->token), &bindings);
+    ASSERT_FALSE(step);
+    EXPECT_EQ(step.error().code, Errc::kLogonDenied);
+    EXPECT_EQ(acceptor.evidence().mic, MicState::kSent);
+    EXPECT_EQ(acceptor.evidence().bindings,
+              given == channel ? BindingsState::kMatch : BindingsState::kMismatch);
+  }
+  Acceptor acceptor = make();
+  Peer bare;
+  bare.password = "wrong";
+  bare.av_flags = 0;
+  ASSERT_FALSE(exchange(acceptor, bare));
+  EXPECT_EQ(acceptor.evidence().mic, MicState::kAbsent);
+  EXPECT_EQ(acceptor.evidence().bindings, BindingsState::kNone);
+}
+
 // G09: the age is counted by the clock that nobody sets.
 TEST_F(AcceptorTest, AuthenticateAfter301Seconds) {
   Acceptor acceptor = make();

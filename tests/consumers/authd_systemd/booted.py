@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: MIT
+"""A systemd that is the first process of its own name spaces, on a copy of this host's files that goes with it."""
+import atexit
+import os
+import pathlib
+import signal
+import sys
+import time
+
+import harness as h
+
+# In new name spaces: the host's files under a layer in memory, what a container has of /proc, /sys and /dev, then systemd.
+# Up to "booting" nothing has failed but what this environment does not allow.
+BOOT = r"""
+set -e
+root=$1/root
+mount -t tmpfs tmpfs "$1"
+mkdir "$1/up" "$1/work" "$root"
+mount -t overlay -o "lowerdir=/,upperdir=$1/up,workdir=$1/work" overlay "$root"
+mount -t proc proc "$root/proc"
+mount -t sysfs -o ro sysfs "$root/sys"
+for each in run tmp dev; do mount -t tmpfs -o mode=755 tmpfs "$root/$each"; done
+mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
+chmod 1777 "$root/tmp"
+mkdir "$root/dev/pts" "$root/dev/shm"
+for each in null zero full random urandom tty; do cp -a "/dev/$each" "$root/dev/"; done
+ln -s /proc/self/fd "$root/dev/fd"
+ln -s pts/ptmx "$root/dev/ptmx"
+mount -t devpts -o newinstance,ptmxmode=0666 devpts "$root/dev/pts"
+DESTDIR=$root cmake --install "$2" >/dev/null
+ip link set lo up
+cd "$root"
+mkdir host
+pivot_root . host
+umount -l host
+rmdir host
+echo booting
+exec env -i container=private PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+  /lib/systemd/systemd --unit=basic.target --log-target=journal --show-status=no
+"""
+
+
+def _not_here(why):
+    """What a container forbids is nobody's missing package: skipped in continuous integration too."""
+    print(f"not run: a systemd of the test's own: {why}")
+    sys.exit(h.SKIPPED)
+
+
+def _cgroup():
+    """A group of the second hierarchy, which the new systemd may divide; None where there is none to be had."""
+    for line in pathlib.Path("/proc/mounts").read_text().splitlines():
+        where, kind = line.split()[1:3]
+        if kind == "cgroup2":
+            group = pathlib.Path(where, f"ntlm-test-{os.getpid()}")
+            try:
+                group.mkdir()
+            except OSError:
+                return None
+            return group
+    return None
+
+
+class Systemd:
+    def __init__(self, directory):
+        h.need("unshare", "nsenter", "pivot_root", "ip", "cmake", "systemctl")
+        self.group = _cgroup()
+        if self.group is None:
+            _not_here("no cgroup of version 2 can be made here")
+        self.log = directory / "boot.log"
+        command = ["unshare", "-m", "-p", "-f", "-i", "-u", "-n", "-C", "--kill-child", "--propagation", "private",
+                   "sh", "-c", BOOT, "sh", directory, h.BUILD.absolute()]
+        # In the group before the name space of groups is made, which begins there.
+        enter = ["sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', self.group]
+        self.process = h.start(enter + command, log=self.log)
+        self.pid = None
+        atexit.register(self.stop)
+        h.wait_for(self._is_up, "systemd is up", 60, self.log)
+
+    def _is_up(self):
+        said = self.log.read_text()
+        if self.process.poll() is not None and "booting" not in said:
+            _not_here(said.strip()[-300:])
+        tasks = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        children = tasks.read_text().split() if tasks.exists() else []
+        if "booting" not in said or not children:
+            return False
+        self.pid = children[0]
+        return self.run("systemctl", "is-system-running").stdout.strip() in ("running", "degraded")
+
+    def run(self, *command, stdin=None, timeout=60):
+        return h.run(["nsenter", "-t", self.pid, "-a", "--wd=/", *command], stdin=stdin, timeout=timeout,
+                     env=h.clean_environment(HOME="/root"))
+
+    def stop(self):
+        """With its first process all others go."""
+        h.stop(self.process, signal.SIGKILL)
+        for _ in range(100 if self.group.exists() else 0):
+            try:
+                for group, _, _ in os.walk(self.group, topdown=False):
+                    os.rmdir(group)
+                return
+            except OSError:
+                time.sleep(0.05)

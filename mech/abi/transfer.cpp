@@ -4,6 +4,7 @@
 #include <sys/utsname.h>
 
 #include "abi/setup.h"
+#include "base/text.h"
 #include "base/trusted_file.h"
 #include "crypto/primitives.h"
 #include "store/open.h"
@@ -41,19 +42,6 @@ tl::unexpected<Error> refuse_key(const std::string& path, const std::string& why
   return fail(Errc::kStore, "transfer_key");
 }
 
-int hex_digit(std::uint8_t c) {
-  if (c >= '0' && c <= '9') {
-    return c - '0';
-  }
-  if (c >= 'a' && c <= 'f') {
-    return c - 'a' + 10;
-  }
-  if (c >= 'A' && c <= 'F') {
-    return c - 'A' + 10;
-  }
-  return -1;
-}
-
 // 32 bytes, or 64 hexadecimal digits and perhaps a newline.
 Result<TransferKey> read_key(const std::string& path) {
   const auto file = open_trusted(path, Trust::kSecret);
@@ -72,14 +60,8 @@ Result<TransferKey> read_key(const std::string& path) {
     bytes = bytes.first(bytes.size() - 1);
   }
   TransferKey key;
-  bool sound = bytes.size() == 2 * TransferKey::kSize;
-  for (std::size_t i = 0; sound && i < TransferKey::kSize; ++i) {
-    const int high = hex_digit(bytes[2 * i]);
-    const int low = hex_digit(bytes[2 * i + 1]);
-    sound = high >= 0 && low >= 0;
-    key.expose_mutable()[i] = static_cast<std::uint8_t>(high << 4 | low);
-  }
-  if (!sound) {
+  if (!read_hex({reinterpret_cast<const char*>(bytes.data()), bytes.size()},
+                key.expose_mutable())) {
     return refuse_key(path, path + ": neither 32 bytes nor 64 hexadecimal digits");
   }
   return key;

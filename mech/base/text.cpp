@@ -231,6 +231,27 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) {
   return a.empty() && b.empty();
 }
 
+int hex_digit(char c) noexcept {
+  if (c >= '0' && c <= '9') {
+    return c - '0';
+  }
+  if (c >= 'a' && c <= 'f') {
+    return c - 'a' + 10;
+  }
+  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+bool read_hex(std::string_view text, std::span<std::uint8_t> out) noexcept {
+  bool right = text.size() == 2 * out.size();
+  for (std::size_t i = 0; right && i < out.size(); ++i) {
+    const int high = hex_digit(text[2 * i]);
+    const int low = hex_digit(text[2 * i + 1]);
+    right = high >= 0 && low >= 0;
+    out[i] = static_cast<std::uint8_t>(high << 4 | low);
+  }
+  return right;
+}
+
 std::string escaped(std::string_view text, std::size_t limit) {
   std::string out;
   for (; !text.empty() && limit > 0; --limit) {

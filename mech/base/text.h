@@ -36,6 +36,11 @@ std::string upper_utf8(std::string_view text);
 bool same_text(std::string_view a, std::string_view b) noexcept;
 bool equal_ignoring_case(std::string_view a, std::string_view b);
 
+// The value of a hexadecimal digit; -1 when it is none.
+int hex_digit(char c) noexcept;
+// Exactly 2 * out.size() of them; false for anything else.
+bool read_hex(std::string_view text, std::span<std::uint8_t> out) noexcept;
+
 // For logs: printable ASCII stays, everything else, quotes and backslashes become escapes; at most
 // `limit` characters.
 std::string escaped(std::string_view text, std::size_t limit = 64);

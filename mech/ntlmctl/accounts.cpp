@@ -98,12 +98,23 @@ tl::expected<bool, Refusal> is_there(const AccountArguments& arguments, const Ac
   return stored.has_value();
 }
 
-int put_and_commit(DatabaseEdit& edit, const StoredAccount& stored) {
-  if (!edit.put(stored)) {
-    return ntlmctl::complain(kRefused, shown(stored.account.name) + ": too long for a record");
-  }
+int commit(DatabaseEdit& edit) {
   const auto done = edit.commit();
   return done ? kDone : ntlmctl::complain(kUnreadable, done.error());
+}
+
+int put_and_commit(DatabaseEdit& edit, const StoredAccount& stored) {
+  return edit.put(stored)
+             ? commit(edit)
+             : ntlmctl::complain(kRefused, shown(stored.account.name) + ": too long for a record");
+}
+
+int no_such_account(const AccountName& name) {
+  return ntlmctl::complain(kRefused, shown(name) + ": no such account");
+}
+
+int damaged_record(const AccountName& name) {
+  return ntlmctl::complain(kUnreadable, shown(name) + ": its record is damaged");
 }
 
 int add(const AccountArguments& arguments, const CLI::App& command) {
@@ -134,9 +145,9 @@ int add(const AccountArguments& arguments, const CLI::App& command) {
   return edit->has(*name) ? ntlmctl::complain(kRefused, taken) : put_and_commit(*edit, stored);
 }
 
-// Changes one account that is there.
-int change(const AccountArguments& arguments,
-           const std::function<void(StoredAccount* stored)>& apply) {
+// The status of `use`, to which an account is handed that is there.
+int edit_account(const AccountArguments& arguments,
+                 const std::function<int(DatabaseEdit& edit, const AccountName& name)>& use) {
   const auto name = account_name(arguments.name);
   if (!name) {
     return complain(name.error());
@@ -145,15 +156,19 @@ int change(const AccountArguments& arguments,
   if (!edit) {
     return complain(edit.error());
   }
-  if (edit->before() == nullptr || !edit->has(*name)) {
-    return ntlmctl::complain(kRefused, shown(*name) + ": no such account");
-  }
-  auto stored = edit->before()->get(*name);
-  if (!stored) {
-    return ntlmctl::complain(kUnreadable, shown(*name) + ": its record is damaged");
-  }
-  apply(&*stored);
-  return put_and_commit(*edit, *stored);
+  return edit->has(*name) ? use(*edit, *name) : no_such_account(*name);
+}
+
+int change(const AccountArguments& arguments,
+           const std::function<void(StoredAccount* stored)>& apply) {
+  return edit_account(arguments, [&](DatabaseEdit& edit, const AccountName& name) {
+    auto stored = edit.before()->get(name);
+    if (!stored) {
+      return damaged_record(name);
+    }
+    apply(&*stored);
+    return put_and_commit(edit, *stored);
+  });
 }
 
 int set_password(const AccountArguments& arguments) {
@@ -163,8 +178,7 @@ int set_password(const AccountArguments& arguments) {
   }
   const auto there = is_there(arguments, *name);
   if (!there || !*there) {
-    return there ? ntlmctl::complain(kRefused, shown(*name) + ": no such account")
-                 : complain(there.error());
+    return there ? no_such_account(*name) : complain(there.error());
   }
   auto hash = ask_hash(arguments, *name);
   if (!hash) {
@@ -174,20 +188,10 @@ int set_password(const AccountArguments& arguments) {
 }
 
 int remove(const AccountArguments& arguments) {
-  const auto name = account_name(arguments.name);
-  if (!name) {
-    return complain(name.error());
-  }
-  auto edit = edit_database(arguments);
-  if (!edit) {
-    return complain(edit.error());
-  }
-  if (!edit->has(*name)) {
-    return ntlmctl::complain(kRefused, shown(*name) + ": no such account");
-  }
-  edit->remove(*name);
-  const auto done = edit->commit();
-  return done ? kDone : ntlmctl::complain(kUnreadable, done.error());
+  return edit_account(arguments, [](DatabaseEdit& edit, const AccountName& name) {
+    edit.remove(name);
+    return commit(edit);
+  });
 }
 
 nlohmann::ordered_json json_of(const StoredAccount& stored) {
@@ -242,9 +246,8 @@ int show(const AccountArguments& arguments) {
   }
   const auto stored = (*database)->get(*name);
   if (!stored) {
-    return stored.error().code == Errc::kUnknownAccount
-               ? ntlmctl::complain(kRefused, shown(*name) + ": no such account")
-               : ntlmctl::complain(kUnreadable, shown(*name) + ": its record is damaged");
+    return stored.error().code == Errc::kUnknownAccount ? no_such_account(*name)
+                                                        : damaged_record(*name);
   }
   if (arguments.json) {
     fmt::print("{}\n", json_of(*stored).dump(2));

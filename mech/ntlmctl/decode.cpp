@@ -3,7 +3,6 @@
 #include "ntlmctl/decode.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -23,10 +22,7 @@ std::optional<Bytes> from_hex(std::string_view text) {
   int high = -1;
   for (const char c : text) {
     if (c == ':' || c == ' ') continue;
-    const char lower = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    const int digit = lower >= '0' && lower <= '9'   ? lower - '0'
-                      : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10
-                                                     : -1;
+    const int digit = hex_digit(c);
     if (digit < 0) return std::nullopt;
     if (high >= 0) bytes.push_back(static_cast<std::uint8_t>(high << 4 | digit));
     high = high >= 0 ? -1 : digit;

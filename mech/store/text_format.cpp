@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/text.h"
 #include "crypto/ntlm.h"
 
 namespace ntlm::store {
@@ -17,16 +18,6 @@ constexpr std::size_t kMaxFile = 256u << 20;  // two million lines of smbpasswd
 using Entry = tl::expected<std::optional<TextEntry>, const char*>;
 
 Entry bad(const char* why) { return tl::unexpected<const char*>(why); }
-
-int digit(char c) {
-  if (c >= '0' && c <= '9') {
-    return c - '0';
-  }
-  if (c >= 'a' && c <= 'f') {
-    return c - 'a' + 10;
-  }
-  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
 
 bool is_number(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
@@ -43,7 +34,7 @@ bool is_no_password(std::string_view field) {
 bool looks_like_hash(std::string_view field) {
   return field.starts_with("NO PASSWORD") ||
          (field.size() >= 16 && std::all_of(field.begin(), field.end(), [](char c) {
-            return digit(c) >= 0 || c == 'X' || c == '*';
+            return hex_digit(c) >= 0 || c == 'X' || c == '*';
           }));
 }
 
@@ -159,16 +150,8 @@ Entry parse_plain(std::string_view line) {
 
 std::optional<std::array<std::uint8_t, 16>> hash_from_hex(std::string_view hex) {
   std::array<std::uint8_t, 16> hash{};
-  if (hex.size() != 2 * hash.size()) {
+  if (!read_hex(hex, hash)) {
     return {};
-  }
-  for (std::size_t i = 0; i < hash.size(); ++i) {
-    const int high = digit(hex[2 * i]);
-    const int low = digit(hex[2 * i + 1]);
-    if (high < 0 || low < 0) {
-      return {};
-    }
-    hash[i] = static_cast<std::uint8_t>(high << 4 | low);
   }
   return hash;
 }

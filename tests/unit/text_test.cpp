@@ -202,6 +202,17 @@ TEST(EqualIgnoringCase, ComparesByTheSameTable) {
   EXPECT_FALSE(equal_ignoring_case("\xff", "\xff"));   // ill-formed matches nothing
 }
 
+TEST(ReadHex, TakesExactlyAsManyDigitsAsFit) {
+  std::array<std::uint8_t, 2> out{};
+  EXPECT_TRUE(read_hex("00fF", out));
+  EXPECT_EQ(out, (std::array<std::uint8_t, 2>{0x00, 0xff}));
+  for (const char* text :
+       {"", "00f", "00ff0", "00ff00", "00fg", "00f ", "0x0f", "-100", "00f\x80"}) {
+    EXPECT_FALSE(read_hex(text, out)) << text;
+  }
+  EXPECT_TRUE(read_hex("", std::span<std::uint8_t>()));
+}
+
 TEST(Escaped, LetsNothingOutOfAQuotedString) {
   EXPECT_EQ(escaped("DOM\\user \"x\""), "DOM\\\\user \\\"x\\\"");
   EXPECT_EQ(escaped("a\nb\r\t\x1b[31m\x7f"), "a\\u000ab\\u000d\\u0009\\u001b[31m\\u007f");

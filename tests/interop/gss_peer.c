@@ -166,6 +166,15 @@ static void accept_token(char** word) {
   gss_release_buffer(&minor, &out);
 }
 
+static void answer_message(OM_uint32 major, OM_uint32 minor, gss_buffer_t out, int conf) {
+  if (!error(major, minor)) {
+    fputs("OK", stdout);
+    print_bytes(out);
+    printf(" %d", conf);
+  }
+  gss_release_buffer(&minor, out);
+}
+
 static void wrap(char** word) {
   OM_uint32 minor;
   int conf = 0;
@@ -174,12 +183,7 @@ static void wrap(char** word) {
   OM_uint32 major =
       gss_wrap(&minor, context, word[1][0] == '1', GSS_C_QOP_DEFAULT, &in, &conf, &out);
   free(in.value);
-  if (!error(major, minor)) {
-    fputs("OK", stdout);
-    print_bytes(&out);
-    printf(" %d", conf);
-  }
-  gss_release_buffer(&minor, &out);
+  answer_message(major, minor, &out, conf);
 }
 
 static void unwrap(char** word) {
@@ -189,12 +193,7 @@ static void unwrap(char** word) {
   gss_buffer_desc out = GSS_C_EMPTY_BUFFER;
   OM_uint32 major = gss_unwrap(&minor, context, &in, &out, &conf, NULL);
   free(in.value);
-  if (!error(major, minor)) {
-    fputs("OK", stdout);
-    print_bytes(&out);
-    printf(" %d", conf);
-  }
-  gss_release_buffer(&minor, &out);
+  answer_message(major, minor, &out, conf);
 }
 
 static void mic(char** word) {
@@ -225,7 +224,8 @@ static void verify(char** word) {
   }
 }
 
-static void key(void) {
+static void key(char** word) {
+  (void)word;
   OM_uint32 minor;
   gss_buffer_set_t set = GSS_C_NO_BUFFER_SET;
   OM_uint32 major = gss_inquire_sec_context_by_oid(&minor, context, &session_key_oid, &set);
@@ -236,7 +236,8 @@ static void key(void) {
   gss_release_buffer_set(&minor, &set);
 }
 
-static void inquire(void) {
+static void inquire(char** word) {
+  (void)word;
   OM_uint32 minor;
   gss_name_t source = GSS_C_NO_NAME;
   gss_name_t target = GSS_C_NO_NAME;
@@ -256,7 +257,8 @@ static void inquire(void) {
   gss_release_name(&minor, &target);
 }
 
-static void move(void) {
+static void move(char** word) {
+  (void)word;
   OM_uint32 minor;
   gss_buffer_desc token = GSS_C_EMPTY_BUFFER;
   OM_uint32 major = gss_export_sec_context(&minor, &context, &token);
@@ -278,49 +280,42 @@ static void forget(void) {
   with_bindings = GSS_C_NO_CHANNEL_BINDINGS;
 }
 
-/* Returns 0 for a command that it does not know. */
-static int obey(char** word, int words) {
-  const char* verb = word[0];
-  if (strcmp(verb, "mech") == 0 && words == 2) {
-    mech = strcmp(word[1], "spnego") == 0 ? &spnego_oid : &ntlm_oid;
-    fputs("OK", stdout);
-  } else if (strcmp(verb, "acquire") == 0 && words == 3) {
-    acquire(word);
-  } else if (strcmp(verb, "password") == 0 && words == 3) {
-    password(word);
-  } else if (strcmp(verb, "bindings") == 0 && words == 2) {
-    bindings.application_data = bytes_of(word[1]);
-    with_bindings = &bindings;
-    fputs("OK", stdout);
-  } else if (strcmp(verb, "init") == 0 && words >= 3) {
-    init(word);
-  } else if (strcmp(verb, "accept") == 0 && words == 2) {
-    accept_token(word);
-  } else if (strcmp(verb, "wrap") == 0 && words == 3) {
-    wrap(word);
-  } else if (strcmp(verb, "unwrap") == 0 && words == 2) {
-    unwrap(word);
-  } else if (strcmp(verb, "mic") == 0 && words == 2) {
-    mic(word);
-  } else if (strcmp(verb, "verify") == 0 && words == 3) {
-    verify(word);
-  } else if (strcmp(verb, "key") == 0) {
-    key();
-  } else if (strcmp(verb, "inquire") == 0) {
-    inquire();
-  } else if (strcmp(verb, "move") == 0) {
-    move();
-  } else if (strcmp(verb, "new") == 0) {
-    forget();
-    fputs("OK", stdout);
-  } else {
-    return 0;
-  }
-  return 1;
+static void choose_mechanism(char** word) {
+  mech = strcmp(word[1], "spnego") == 0 ? &spnego_oid : &ntlm_oid;
+  fputs("OK", stdout);
+}
+
+static void bind_channel(char** word) {
+  bindings.application_data = bytes_of(word[1]);
+  with_bindings = &bindings;
+  fputs("OK", stdout);
+}
+
+static void start_anew(char** word) {
+  (void)word;
+  forget();
+  fputs("OK", stdout);
 }
 
 int main(void) {
-  serve(obey);
+  static const Command commands[] = {
+      {"mech", 2, choose_mechanism},
+      {"acquire", 3, acquire},
+      {"password", 3, password},
+      {"bindings", 2, bind_channel},
+      {"init", 3, init},
+      {"accept", 2, accept_token},
+      {"wrap", 3, wrap},
+      {"unwrap", 2, unwrap},
+      {"mic", 2, mic},
+      {"verify", 3, verify},
+      {"key", 1, key},
+      {"inquire", 1, inquire},
+      {"move", 1, move},
+      {"new", 1, start_anew},
+      {NULL, 0, NULL},
+  };
+  serve(commands);
   forget();
   return 0;
 }

@@ -54,8 +54,15 @@ static inline void print_word(const void* data, size_t length) {
   print_hex(data, length);
 }
 
-/* Serves stdin to its end. obey returns 0 for a command that it does not know. */
-static inline void serve(int (*obey)(char** word, int words)) {
+/* A command: its first word, with how many words it comes at least, and what answers it. */
+typedef struct {
+  const char* verb;
+  int words;
+  void (*answer)(char** word);
+} Command;
+
+/* Serves stdin to its end; the last of the commands has no verb. */
+static inline void serve(const Command* commands) {
   char* line = NULL;
   size_t room = 0;
   while (getline(&line, &room, stdin) > 0) {
@@ -63,11 +70,18 @@ static inline void serve(int (*obey)(char** word, int words)) {
     int words = 0;
     char* rest = NULL;
     char* next;
+    const Command* command = commands;
     for (next = strtok_r(line, " \n", &rest); next != NULL && words < kMaxWords;
          next = strtok_r(NULL, " \n", &rest)) {
       word[words++] = next;
     }
-    if (words == 0 || !obey(word, words)) {
+    while (command->verb != NULL &&
+           (words < command->words || strcmp(word[0], command->verb) != 0)) {
+      ++command;
+    }
+    if (command->verb != NULL) {
+      command->answer(word);
+    } else {
       fputs("ERROR ffffffff ffffffff not a command of this program", stdout);
     }
     putchar('\n');

@@ -81,7 +81,7 @@ static void password(char** word) {
   free(secret.value);
 }
 
-static void bind(char** word) {
+static void bind_channel(char** word) {
   Bytes data = read_bytes(word[1]);
   bindings_length = (ULONG)(sizeof(*bindings) + data.length);
   bindings = calloc(1, bindings_length);
@@ -236,7 +236,8 @@ static void verify(char** word) {
   free(token.value);
 }
 
-static void key(void) {
+static void key(char** word) {
+  (void)word;
   SecPkgContext_SessionKey session = {0, NULL};
   if (!failed(QueryContextAttributes(&context, SECPKG_ATTR_SESSION_KEY, &session))) {
     fputs("OK", stdout);
@@ -260,45 +261,38 @@ static void forget(void) {
   sam_file = NULL;
 }
 
-static int obey(char** word, int words) {
-  const char* verb = word[0];
-  if (strcmp(verb, "mech") == 0 && words == 2) {
-    package = strcmp(word[1], "spnego") == 0 ? "Negotiate" : "NTLM";
-    fputs("OK", stdout);
-  } else if (strcmp(verb, "acquire") == 0 && words == 3) {
-    acquire(SECPKG_CRED_INBOUND, NULL);
-  } else if (strcmp(verb, "password") == 0 && words == 3) {
-    password(word);
-  } else if (strcmp(verb, "sam") == 0 && words == 2) {
-    sam_file = read_bytes(word[1]).value;
-    fputs("OK", stdout);
-  } else if (strcmp(verb, "bindings") == 0 && words == 2) {
-    bind(word);
-  } else if (strcmp(verb, "init") == 0 && words >= 3) {
-    init(word);
-  } else if (strcmp(verb, "accept") == 0 && words == 2) {
-    accept_token(word);
-  } else if (strcmp(verb, "wrap") == 0 && words == 3) {
-    wrap(word);
-  } else if (strcmp(verb, "unwrap") == 0 && words == 2) {
-    unwrap(word);
-  } else if (strcmp(verb, "mic") == 0 && words == 2) {
-    mic(word);
-  } else if (strcmp(verb, "verify") == 0 && words == 3) {
-    verify(word);
-  } else if (strcmp(verb, "key") == 0) {
-    key();
-  } else if (strcmp(verb, "new") == 0) {
-    forget();
-    fputs("OK", stdout);
-  } else {
-    return 0;
-  }
-  return 1;
+static void choose_package(char** word) {
+  package = strcmp(word[1], "spnego") == 0 ? "Negotiate" : "NTLM";
+  fputs("OK", stdout);
+}
+
+static void accept_as_anybody(char** word) {
+  (void)word;
+  acquire(SECPKG_CRED_INBOUND, NULL);
+}
+
+static void name_account_file(char** word) {
+  sam_file = read_bytes(word[1]).value;
+  fputs("OK", stdout);
+}
+
+static void start_anew(char** word) {
+  (void)word;
+  forget();
+  fputs("OK", stdout);
 }
 
 int main(void) {
-  serve(obey);
+  static const Command commands[] = {
+      {"mech", 2, choose_package},   {"acquire", 3, accept_as_anybody},
+      {"password", 3, password},     {"sam", 2, name_account_file},
+      {"bindings", 2, bind_channel}, {"init", 3, init},
+      {"accept", 2, accept_token},   {"wrap", 3, wrap},
+      {"unwrap", 2, unwrap},         {"mic", 2, mic},
+      {"verify", 3, verify},         {"key", 1, key},
+      {"new", 1, start_anew},        {NULL, 0, NULL},
+  };
+  serve(commands);
   forget();
   return 0;
 }

@@ -160,4 +160,19 @@ std::string Vectors::text(std::string_view section, std::string_view name) const
   return {value.begin(), value.end()};
 }
 
+const Vectors& example() {
+  static const Vectors loaded = Vectors::load("ms-nlmp-4.2.vec");
+  return loaded;
+}
+
+const Vectors& derived() {
+  static const Vectors loaded = Vectors::load("ms-nlmp-derived.vec");
+  return loaded;
+}
+
+const Vectors& peers() {
+  static const Vectors loaded = Vectors::load("peers.vec");
+  return loaded;
+}
+
 }  // namespace ntlm::test

@@ -39,6 +39,12 @@ class Vectors {
   std::map<std::string, std::map<std::string, Bytes, std::less<>>, std::less<>> values_;
 };
 
+// The files that several tests read, each loaded once: [MS-NLMP] 4.2, what follows from its inputs,
+// and what other implementations made.
+const Vectors& example();
+const Vectors& derived();
+const Vectors& peers();
+
 // "0123 abCD" -> bytes; std::runtime_error on anything else.
 Bytes from_hex(std::string_view hex);
 std::string to_hex(ByteView bytes);

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "store/database_writer.h"
+#include "support/account_lookup.h"
 #include "support/temporary_directory.h"
 #include "support/vectors.h"
 
@@ -21,6 +22,7 @@ namespace {
 using protocol::Account;
 using protocol::AccountName;
 using protocol::Attributes;
+using test::found;
 using test::TemporaryDirectory;
 
 crypto::NtHash hash_of(std::string_view password) {
@@ -46,20 +48,6 @@ class DatabaseTest : public ::testing::Test {
     ASSERT_TRUE(change.put(account(std::move(name), password)));
     ASSERT_TRUE(change.commit());
   }
-  // "user@domain" of what is found, or the error.
-  static std::string found(const protocol::AccountSource& database, const AccountName& name,
-                           std::string_view our_domain = "HOME") {
-    const auto result = database.find(name, our_domain);
-    if (!result) {
-      return "unreadable";
-    }
-    if (!result->known) {
-      EXPECT_EQ(result->name.user + "@" + result->name.domain, name.user + "@" + name.domain);
-      return "unknown";
-    }
-    return result->name.user + "@" + result->name.domain;
-  }
-
   TemporaryDirectory directory_;
 };
 

@@ -8,21 +8,10 @@
 namespace ntlm::crypto {
 namespace {
 
+using test::derived;
+using test::example;
+using test::peers;
 using test::to_hex;
-using test::Vectors;
-
-const Vectors& example() {
-  static const Vectors loaded = Vectors::load("ms-nlmp-4.2.vec");
-  return loaded;
-}
-const Vectors& derived() {
-  static const Vectors loaded = Vectors::load("ms-nlmp-derived.vec");
-  return loaded;
-}
-const Vectors& peers() {
-  static const Vectors loaded = Vectors::load("peers.vec");
-  return loaded;
-}
 
 template <typename Key>
 Key key_of(const Bytes& bytes) {

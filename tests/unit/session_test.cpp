@@ -13,6 +13,9 @@
 namespace ntlm::protocol {
 namespace {
 
+using test::derived;
+using test::example;
+using test::peers;
 using test::to_hex;
 using test::Vectors;
 using wire::NegotiateFlags;
@@ -23,19 +26,6 @@ constexpr NegotiateFlags kEss128 =
 constexpr NegotiateFlags kEssNoExchange = kProtect | wire::kEss | wire::k56;
 constexpr NegotiateFlags kPlainV1 = kProtect | wire::kKeyExchange | wire::k128 | wire::k56;
 constexpr NegotiateFlags kLegacy = 0xA0828205;  // neither SIGN, SEAL, ESS nor KEY_EXCH
-
-const Vectors& example() {
-  static const Vectors loaded = Vectors::load("ms-nlmp-4.2.vec");
-  return loaded;
-}
-const Vectors& derived() {
-  static const Vectors loaded = Vectors::load("ms-nlmp-derived.vec");
-  return loaded;
-}
-const Vectors& peers() {
-  static const Vectors loaded = Vectors::load("peers.vec");
-  return loaded;
-}
 
 crypto::ExportedSessionKey key_of(const Bytes& bytes) {
   crypto::ExportedSessionKey key;

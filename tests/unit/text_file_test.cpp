@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "store/text_format.h"
+#include "support/account_lookup.h"
 #include "support/temporary_directory.h"
 #include "support/vectors.h"
 
@@ -17,6 +18,7 @@ namespace {
 
 using protocol::Account;
 using protocol::AccountName;
+using test::found;
 using test::TemporaryDirectory;
 
 const std::string kHash = "A4F49C406510BDCAB6824EE7C30FD852";    // [MS-NLMP] 4.2.2.1.2, "Password"
@@ -176,19 +178,6 @@ class TextFileTest : public ::testing::Test {
     directory_.write("users", content, mode);
   }
   std::string path() const { return directory_.path("users"); }
-  // "user@domain" of the entry that is found, or the error.
-  std::string found(const TextFile& file, const AccountName& name,
-                    std::string_view our_domain = "HOME") {
-    const auto result = file.find(name, our_domain);
-    if (!result) {
-      return "unreadable";
-    }
-    if (!result->known) {
-      EXPECT_EQ(result->name.user + "@" + result->name.domain, name.user + "@" + name.domain);
-      return "unknown";
-    }
-    return result->name.user + "@" + result->name.domain;
-  }
 
   TemporaryDirectory directory_;
 };

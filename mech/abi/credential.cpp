@@ -69,8 +69,8 @@ Result<Asked> find(gss_cred_id_t handle) {
   return asked;
 }
 
-Result<Bytes> content_of(const CredentialObject& credential) {
-  Writer writer(256);
+Result<SecretBytes> content_of(const CredentialObject& credential) {
+  SecretWriter writer(256);
   writer.u8(static_cast<std::uint8_t>((credential.initiates ? kInitiates : 0) |
                                       (credential.accepts ? kAccepts : 0) |
                                       (credential.no_ci_flags ? kNoCiFlags : 0)));
@@ -137,7 +137,7 @@ Result<std::uint32_t> number_of(const gss_buffer_desc* value) {
 
 }  // namespace
 
-Result<void> write_responder(Writer& writer, const protocol::Responder* responder) {
+Result<void> write_responder(SecretWriter& writer, const protocol::Responder* responder) {
   const Secrecy secrecy = responder == nullptr     ? Secrecy::kNone
                           : responder->anonymous() ? Secrecy::kAnonymous
                                                    : Secrecy::kHash;
@@ -275,18 +275,12 @@ OM_uint32 gss_export_cred(OM_uint32* minor_status, gss_cred_id_t cred_handle, gs
     if (credential == nullptr) {
       return Error{Errc::kNoCredential, "credential"};
     }
-    TRY(Bytes plain, content_of(*credential));
-    const SecretBytes content(plain.begin(), plain.end());
-    wipe(plain.data(), plain.size());
+    TRY(const SecretBytes content, content_of(*credential));
     const std::uint32_t left = remaining_lifetime(*credential);
-    TRY(Bytes sealed, seal_transfer(TransferKind::kCredential, content,
-                                    left == GSS_C_INDEFINITE ? kLongestJourney : left));
-    auto out = OutputBuffer::copy(ByteView(sealed));
-    wipe(sealed.data(), sealed.size());
-    if (!out) {
-      return out.error();
-    }
-    std::move(*out).give(token);
+    TRY(const SecretBytes sealed, seal_transfer(TransferKind::kCredential, content,
+                                                left == GSS_C_INDEFINITE ? kLongestJourney : left));
+    TRY(OutputBuffer out, OutputBuffer::copy(ByteView(sealed)));
+    std::move(out).give(token);
     return {};
   });
 }

@@ -34,7 +34,7 @@ std::uint32_t remaining_lifetime(const CredentialObject& credential);
 // What an exported credential or half-made context keeps of its secret: [0] none, hash or
 // anonymous, then the hash (protocol/logon.h). kNoCredential when the secret is elsewhere and
 // cannot travel; kDefectiveExport on the way back.
-Result<void> write_responder(Writer& writer, const protocol::Responder* responder);
+Result<void> write_responder(SecretWriter& writer, const protocol::Responder* responder);
 Result<std::shared_ptr<const protocol::Responder>> read_responder(Reader& reader);
 
 }  // namespace ntlm::abi

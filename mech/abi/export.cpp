@@ -25,7 +25,7 @@ constexpr std::uint32_t kLongestJourney = 36 * 3600;  // seconds, for a context 
 constexpr std::size_t kMaxContent = 1u << 20;
 
 // A name that may not be there.
-void write_optional(Writer& writer, const std::unique_ptr<NameObject>& name) {
+void write_optional(SecretWriter& writer, const std::unique_ptr<NameObject>& name) {
   writer.u8(name == nullptr ? 0 : 1);
   if (name != nullptr) {
     write_name(writer, *name);
@@ -41,7 +41,7 @@ Result<std::unique_ptr<NameObject>> read_optional(Reader& reader) {
   return name;
 }
 
-Result<void> write_machine(Writer& writer, const ContextObject& context) {
+Result<void> write_machine(SecretWriter& writer, const ContextObject& context) {
   const auto* initiator = std::get_if<protocol::Initiator>(&context.machine);
   if (initiator == nullptr) {
     const auto& acceptor = std::get<protocol::Acceptor>(context.machine);
@@ -73,8 +73,8 @@ Result<void> read_machine(Reader& reader, bool initiates, ContextObject& context
   return {};
 }
 
-Result<Bytes> export_content(const ContextObject& context) {
-  Writer writer(1024, kMaxContent);
+Result<SecretBytes> export_content(const ContextObject& context) {
+  SecretWriter writer(1024, kMaxContent);
   writer.u8(context.locally_initiated() ? 1 : 0);
   writer.u32(context.requested_flags);
   writer.u32(context.granted_flags);
@@ -158,18 +158,13 @@ OM_uint32 gss_export_sec_context(OM_uint32* minor_status, gss_ctx_id_t* context_
       return with_major(GSS_S_NO_CONTEXT,
                         context == nullptr ? Errc::kBadArgument : Errc::kDeadContext);
     }
-    TRY(ntlm::Bytes content, export_content(*context));
+    TRY(const ntlm::SecretBytes content, export_content(*context));
     const std::uint32_t left = remaining_lifetime(*context);
     const std::uint32_t journey = !context->complete
                                       ? context->setup->policy().challenge_max_age
                                       : (left == GSS_C_INDEFINITE ? kLongestJourney : left);
-    auto sealed = seal_transfer(TransferKind::kContext, content, journey);
-    ntlm::wipe(content.data(), content.size());
-    if (!sealed) {
-      return sealed.error();
-    }
-    TRY(OutputBuffer output, OutputBuffer::copy(ntlm::ByteView(*sealed)));
-    ntlm::wipe(sealed->data(), sealed->size());
+    TRY(const ntlm::SecretBytes sealed, seal_transfer(TransferKind::kContext, content, journey));
+    TRY(OutputBuffer output, OutputBuffer::copy(ntlm::ByteView(sealed)));
     std::move(output).give(interprocess_token);
     // RFC 2744 5.10: the context is gone from here; two users of one RC4 stream would be a two-time
     // pad.

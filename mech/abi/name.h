@@ -31,7 +31,7 @@ protocol::Attributes attributes_of(const NameObject& name);
 // The content of exported names and credentials: [0] kind, then two texts (domain and user, or
 // service and host). read_name checks what it reads as gss_import_name would; kDefectiveExport
 // otherwise.
-void write_name(Writer& writer, const NameObject& name);
+void write_name(SecretWriter& writer, const NameObject& name);
 Result<void> read_name(Reader& reader, NameObject& name);
 
 // The token ids of RFC 2743 3.2 and RFC 6680 7.8. read_exported answers kBadName for what is no

@@ -19,7 +19,7 @@ std::uint32_t big_endian(ByteView bytes) {
   return value;
 }
 
-void write_big_endian(Writer& writer, std::uint32_t value, int bytes) {
+void write_big_endian(SecretWriter& writer, std::uint32_t value, int bytes) {
   for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8) {
     writer.u8(static_cast<std::uint8_t>(value >> shift));
   }
@@ -30,11 +30,11 @@ ByteView oid_content() {
   return {static_cast<const std::uint8_t*>(mechanism_oid()->elements), mechanism_oid()->length};
 }
 
-Result<Bytes> exported(const NameObject& name, ExportForm form) {
-  Writer inner;
+Result<SecretBytes> exported(const NameObject& name, ExportForm form) {
+  SecretWriter inner;
   write_name(inner, name);
-  TRY(const Bytes content, std::move(inner).finish("export name"));
-  Writer out(0, 1u << 20);
+  TRY(const SecretBytes content, std::move(inner).finish("export name"));
+  SecretWriter out(0, 1u << 20);
   const ByteView oid = oid_content();
   write_big_endian(out, static_cast<std::uint16_t>(form), 2);
   write_big_endian(out, static_cast<std::uint32_t>(oid.size() + 2), 2);
@@ -51,7 +51,7 @@ Result<Bytes> exported(const NameObject& name, ExportForm form) {
 
 Status export_name(gss_name_t input_name, ExportForm form, gss_buffer_t exported_name) {
   TRY(const auto* name, borrow_name(input_name));
-  TRY(const Bytes token, exported(*name, form));
+  TRY(const SecretBytes token, exported(*name, form));
   TRY(auto out, OutputBuffer::copy(ByteView(token)));
   std::move(out).give(exported_name);
   return {};
@@ -59,7 +59,7 @@ Status export_name(gss_name_t input_name, ExportForm form, gss_buffer_t exported
 
 }  // namespace
 
-void write_name(Writer& writer, const NameObject& name) {
+void write_name(SecretWriter& writer, const NameObject& name) {
   const bool service = name.kind == Kind::kService;
   writer.u8(static_cast<std::uint8_t>(name.kind));
   writer.text(service ? name.service.service : name.account.domain);

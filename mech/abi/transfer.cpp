@@ -94,31 +94,28 @@ Result<SecretBytes> open_body(ByteView body, Form form) {
 
 }  // namespace
 
-Result<Bytes> seal_transfer(TransferKind kind, ByteView content, std::uint32_t valid_seconds) {
+Result<SecretBytes> seal_transfer(TransferKind kind, ByteView content,
+                                  std::uint32_t valid_seconds) {
   TRY(const auto setup, current_setup());
+  const bool plain = setup->transfer_key.empty();
+  const auto start = head(kind, plain ? Form::kPlain : Form::kSealed);
   const std::string host = this_host();
-  Writer writer(content.size() + 128, kMaxToken);
+  SecretWriter writer(content.size() + 192, kMaxToken);
+  writer.bytes(start);
   writer.u64(system_clock().filetime() + valid_seconds * kTicksPerSecond);
   writer.u16(static_cast<std::uint16_t>(host.size()));
   writer.bytes(view(host));
   writer.bytes(content);
-  TRY(Bytes plain, std::move(writer).finish("export"));
-  const SecretBytes body(plain.begin(), plain.end());
-  wipe(plain.data(), plain.size());
-
-  if (setup->transfer_key.empty()) {
-    const auto start = head(kind, Form::kPlain);
-    const auto mac = crypto::hmac_sha256(view(kChecksumKey), {start, body});
-    Bytes token(start.begin(), start.end());
-    token.reserve(start.size() + body.size() + mac.size());
-    token.insert(token.end(), body.begin(), body.end());
+  TRY(SecretBytes token, std::move(writer).finish("export"));
+  if (plain) {
+    const auto mac = crypto::hmac_sha256(view(kChecksumKey), {token});
     token.insert(token.end(), mac.begin(), mac.end());
     return token;
   }
   TRY(const TransferKey key, read_key(setup->transfer_key));
-  const auto start = head(kind, Form::kSealed);
-  TRY(const Bytes sealed, crypto::seal_export(key.expose(), start, body));
-  Bytes token(start.begin(), start.end());
+  TRY(const Bytes sealed,
+      crypto::seal_export(key.expose(), start, ByteView(token).subspan(start.size())));
+  token.resize(start.size());
   token.insert(token.end(), sealed.begin(), sealed.end());
   return token;
 }

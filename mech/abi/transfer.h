@@ -15,7 +15,7 @@ namespace ntlm::abi {
 enum class TransferKind : std::uint8_t { kContext = 1, kCredential = 2 };
 
 // valid_seconds: how long the token may be on its way. kStore when the key file cannot be used.
-Result<Bytes> seal_transfer(TransferKind kind, ByteView content, std::uint32_t valid_seconds);
+Result<SecretBytes> seal_transfer(TransferKind kind, ByteView content, std::uint32_t valid_seconds);
 // kDefectiveExport: not ours, altered, of another kind or version, expired, or not sealed though a
 // key is configured.
 Result<SecretBytes> open_transfer(TransferKind kind, ByteView token);

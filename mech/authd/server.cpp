@@ -281,15 +281,14 @@ struct Loop::State {
     if (!step) {
       return refuse(connection, *exchange, step.error(), started);
     }
-    Writer writer(1024, authority::kMaxReply - 64);
+    SecretWriter writer(1024, authority::kMaxReply - 64);
     acceptor.save(writer);
     auto saved = std::move(writer).finish("authd.acceptor");
     if (!saved) {
       return refuse(connection, *exchange, saved.error(), started);
     }
     Answer answer;
-    answer.acceptor.assign(saved->begin(), saved->end());
-    wipe(saved->data(), saved->size());
+    answer.acceptor = std::move(*saved);
     answer.reply.body = authority::Acceptance{answer.acceptor};
     record(connection, *exchange, nullptr, started);
     return answer;

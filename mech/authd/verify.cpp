@@ -69,7 +69,7 @@ ByteView StoreClient::ask(ByteView question) const {
 }
 
 Result<LogonResult> StoreClient::verify(const LogonRequest& request) const {
-  TRY(const Bytes question, write_question(request));
+  TRY(const SecretBytes question, write_question(request));
   const ByteView frame = ask(question);
   auto verdict = read_verdict(frame);
   wipe(room_.data(), frame.size());

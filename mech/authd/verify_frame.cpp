@@ -15,7 +15,7 @@ constexpr std::size_t kMaxAddress = 16;
 constexpr std::array kNames = {&HostNames::nb_computer, &HostNames::nb_domain,
                                &HostNames::dns_computer, &HostNames::dns_domain};
 
-void write_answer(Writer& writer, const Result<LogonResult>& result) {
+void write_answer(SecretWriter& writer, const Result<LogonResult>& result) {
   writer.flag(result.has_value());
   if (!result) {
     writer.u16(static_cast<std::uint16_t>(result.error().code));
@@ -51,7 +51,7 @@ std::optional<Result<LogonResult>> ask_verifier(Reader& reader, const protocol::
                           lm_response, policy, machine_accounts, address});
 }
 
-void write_facts(Writer& writer, const protocol::Verifier& verifier) {
+void write_facts(SecretWriter& writer, const protocol::Verifier& verifier) {
   writer.flag(verifier.serves_domain());
   const HostNames* names = verifier.host_names();
   writer.flag(names != nullptr);
@@ -62,8 +62,8 @@ void write_facts(Writer& writer, const protocol::Verifier& verifier) {
 
 }  // namespace
 
-Result<Bytes> write_question(const LogonRequest& request) {
-  Writer writer(1024, kMaxVerifyFrame);
+Result<SecretBytes> write_question(const LogonRequest& request) {
+  SecretWriter writer(1024, kMaxVerifyFrame);
   writer.u8(kVerify);
   writer.u8(static_cast<std::uint8_t>(request.version));
   writer.bytes(request.server_challenge);
@@ -82,7 +82,7 @@ Result<Bytes> write_question(const LogonRequest& request) {
 std::optional<SecretBytes> answer(ByteView question, const protocol::Verifier& verifier,
                                   const protocol::Policy& policy, const HostNames& host) {
   Reader reader(question);
-  Writer writer(1024, kMaxVerifyFrame);
+  SecretWriter writer(1024, kMaxVerifyFrame);
   if (reader.u8() == kVerify) {
     const auto verdict = ask_verifier(reader, verifier, policy, host);
     if (!verdict) {
@@ -96,13 +96,11 @@ std::optional<SecretBytes> answer(ByteView question, const protocol::Verifier& v
   }
   auto frame = std::move(writer).finish("authd.answer");
   if (!frame) {  // attributes without end: the account exists and cannot be handed on
-    Writer refusal;
+    SecretWriter refusal;
     write_answer(refusal, fail(Errc::kInternal, "authd.answer"));
     frame = std::move(refusal).finish("authd.answer");
   }
-  SecretBytes out(frame->begin(), frame->end());
-  wipe(frame->data(), frame->size());
-  return out;
+  return std::move(*frame);
 }
 
 std::optional<Result<LogonResult>> read_verdict(ByteView answer) {

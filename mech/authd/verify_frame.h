@@ -25,7 +25,7 @@ struct StoreFacts {
   bool serves_domain = false;
 };
 
-Result<Bytes> write_question(const protocol::LogonRequest& request);
+Result<SecretBytes> write_question(const protocol::LogonRequest& request);
 inline constexpr std::array<std::uint8_t, 1> kFactsQuestion = {2};
 
 // What the store process answers; it bears a key. Nothing: the question is none.

@@ -363,7 +363,7 @@ class ClientExchange final : public protocol::Authority::Exchange {
       body.bindings = *bindings;
     }
     const std::uint32_t number = next_number();
-    TRY(const Bytes frame, write_request({number, body}));
+    TRY(const SecretBytes frame, write_request({number, body}));
     const auto end = Clock::now() + deadline_;
     if (!connection_->is_ours()) {
       return fail(Errc::kDeadContext, "authority.fork");
@@ -408,7 +408,7 @@ class Client final : public protocol::Authority {
   Result<Begun> begin(ByteView negotiate, const protocol::AcceptOptions& options,
                       std::string_view service) const override {
     const std::uint32_t number = next_number();
-    TRY(const Bytes frame, write_request({number, Begin{options, service, negotiate}}));
+    TRY(const SecretBytes frame, write_request({number, Begin{options, service, negotiate}}));
     const auto end = Clock::now() + settings_.deadline;
     Pool& pool = own_pool();
     TRY(Turn turn, pool.take(end));

@@ -14,7 +14,7 @@ constexpr std::size_t kBodySizeAt = 12;
 
 enum class Operation : std::uint16_t { kBegin = 1, kFinish = 2, kAbort = 3, kRefusal = 4 };
 
-void write_head(Writer& writer, Operation operation, std::uint32_t number) {
+void write_head(SecretWriter& writer, Operation operation, std::uint32_t number) {
   writer.u32(kMagic);
   writer.u16(kVersion);
   writer.u16(static_cast<std::uint16_t>(operation));
@@ -22,7 +22,7 @@ void write_head(Writer& writer, Operation operation, std::uint32_t number) {
   writer.u32(0);  // the body's size, by finish()
 }
 
-Result<Bytes> finish(Writer&& writer) {
+Result<SecretBytes> finish(SecretWriter&& writer) {
   const std::size_t head = kBodySizeAt + 4;
   Writer size;
   size.u32(static_cast<std::uint32_t>(writer.size() - head));
@@ -48,7 +48,7 @@ Head read_head(Reader& reader) {
   return {static_cast<Operation>(operation), number};
 }
 
-void write_options(Writer& writer, const protocol::AcceptOptions& options) {
+void write_options(SecretWriter& writer, const protocol::AcceptOptions& options) {
   for (const auto option : protocol::kAcceptOptions) {
     writer.flag(options.*option);
   }
@@ -62,13 +62,13 @@ protocol::AcceptOptions read_options(Reader& reader) {
   return options;
 }
 
-void write_body(Writer& writer, const Begin& begin) {
+void write_body(SecretWriter& writer, const Begin& begin) {
   write_options(writer, begin.options);
   writer.text(begin.service);
   writer.block(begin.negotiate);
 }
 
-void write_body(Writer& writer, const Finish& finish) {
+void write_body(SecretWriter& writer, const Finish& finish) {
   writer.bytes(finish.handle);
   write_options(writer, finish.options);
   writer.flag(finish.bindings.has_value());
@@ -82,7 +82,7 @@ void write_body(Writer& writer, const Finish& finish) {
   writer.block(finish.authenticate);
 }
 
-void write_body(Writer& writer, const Abort& abort) { writer.bytes(abort.handle); }
+void write_body(SecretWriter& writer, const Abort& abort) { writer.bytes(abort.handle); }
 
 Operation operation_of(const Begin&) { return Operation::kBegin; }
 Operation operation_of(const Finish&) { return Operation::kFinish; }
@@ -116,8 +116,8 @@ tl::unexpected<Error> broken() { return fail(Errc::kDefectiveMessage, "authority
 
 }  // namespace
 
-Result<Bytes> write_request(const Request& request) {
-  Writer writer(1024, kMaxRequest);
+Result<SecretBytes> write_request(const Request& request) {
+  SecretWriter writer(1024, kMaxRequest);
   std::visit(
       [&](const auto& body) {
         write_head(writer, operation_of(body), request.number);
@@ -154,7 +154,7 @@ Result<Request> read_request(ByteView frame) {
 }
 
 Result<SecretBytes> write_reply(const Reply& reply) {
-  Writer writer(1024, kMaxReply);
+  SecretWriter writer(1024, kMaxReply);
   if (const auto* challenge = std::get_if<Challenge>(&reply.body)) {
     write_head(writer, Operation::kBegin, reply.number);
     writer.bytes(challenge->handle);
@@ -166,10 +166,7 @@ Result<SecretBytes> write_reply(const Reply& reply) {
     write_head(writer, Operation::kRefusal, reply.number);
     writer.u16(static_cast<std::uint16_t>(std::get<Errc>(reply.body)));
   }
-  TRY(Bytes frame, finish(std::move(writer)));
-  SecretBytes out(frame.begin(), frame.end());
-  wipe(frame.data(), frame.size());
-  return out;
+  return finish(std::move(writer));
 }
 
 Result<Reply> read_reply(ByteView frame) {

@@ -51,7 +51,7 @@ struct Request {
 };
 
 // kDefectiveMessage; with too long a part: the frame is over kMaxRequest.
-Result<Bytes> write_request(const Request& request);
+Result<SecretBytes> write_request(const Request& request);
 Result<Request> read_request(ByteView frame);
 
 struct Challenge {

@@ -86,9 +86,13 @@ Result<void> Reader::finish(const char* where) const {
   return {};
 }
 
-Writer::Writer(std::size_t reserve, std::size_t limit) : limit_(limit) { out_.reserve(reserve); }
+template <typename Storage>
+BasicWriter<Storage>::BasicWriter(std::size_t reserve, std::size_t limit) : limit_(limit) {
+  out_.reserve(reserve);
+}
 
-void Writer::bytes(ByteView value) {
+template <typename Storage>
+void BasicWriter<Storage>::bytes(ByteView value) {
   if (!ok_ || value.size() > limit_ - out_.size()) {
     ok_ = false;
     return;
@@ -96,7 +100,8 @@ void Writer::bytes(ByteView value) {
   out_.insert(out_.end(), value.begin(), value.end());
 }
 
-void Writer::zeros(std::size_t count) {
+template <typename Storage>
+void BasicWriter<Storage>::zeros(std::size_t count) {
   if (!ok_ || count > limit_ - out_.size()) {
     ok_ = false;
     return;
@@ -104,24 +109,31 @@ void Writer::zeros(std::size_t count) {
   out_.resize(out_.size() + count);
 }
 
-void Writer::block(ByteView value) {
+template <typename Storage>
+void BasicWriter<Storage>::block(ByteView value) {
   u32(static_cast<std::uint32_t>(value.size()));
   bytes(value);
 }
 
-void Writer::text(std::string_view value) {
+template <typename Storage>
+void BasicWriter<Storage>::text(std::string_view value) {
   block({reinterpret_cast<const std::uint8_t*>(value.data()), value.size()});
 }
 
-void Writer::u8(std::uint8_t value) { bytes({&value, 1}); }
+template <typename Storage>
+void BasicWriter<Storage>::u8(std::uint8_t value) {
+  bytes({&value, 1});
+}
 
-void Writer::u16(std::uint16_t value) {
+template <typename Storage>
+void BasicWriter<Storage>::u16(std::uint16_t value) {
   const std::array<std::uint8_t, 2> raw{static_cast<std::uint8_t>(value),
                                         static_cast<std::uint8_t>(value >> 8)};
   bytes(raw);
 }
 
-void Writer::u32(std::uint32_t value) {
+template <typename Storage>
+void BasicWriter<Storage>::u32(std::uint32_t value) {
   std::array<std::uint8_t, 4> raw{};
   for (std::size_t i = 0; i < raw.size(); ++i) {
     raw[i] = static_cast<std::uint8_t>(value >> (8 * i));
@@ -129,18 +141,21 @@ void Writer::u32(std::uint32_t value) {
   bytes(raw);
 }
 
-void Writer::u64(std::uint64_t value) {
+template <typename Storage>
+void BasicWriter<Storage>::u64(std::uint64_t value) {
   u32(static_cast<std::uint32_t>(value));
   u32(static_cast<std::uint32_t>(value >> 32));
 }
 
-std::size_t Writer::field() {
+template <typename Storage>
+std::size_t BasicWriter<Storage>::field() {
   const std::size_t position = out_.size();
   zeros(8);
   return position;
 }
 
-void Writer::payload(std::size_t field_position, ByteView value) {
+template <typename Storage>
+void BasicWriter<Storage>::payload(std::size_t field_position, ByteView value) {
   if (value.size() > std::numeric_limits<std::uint16_t>::max()) {
     ok_ = false;
     return;
@@ -159,7 +174,8 @@ void Writer::payload(std::size_t field_position, ByteView value) {
   patch(field_position, raw);
 }
 
-void Writer::patch(std::size_t position, ByteView value) {
+template <typename Storage>
+void BasicWriter<Storage>::patch(std::size_t position, ByteView value) {
   if (!ok_ || value.size() > out_.size() || position > out_.size() - value.size()) {
     ok_ = false;
     return;
@@ -167,11 +183,15 @@ void Writer::patch(std::size_t position, ByteView value) {
   std::copy(value.begin(), value.end(), out_.begin() + static_cast<std::ptrdiff_t>(position));
 }
 
-Result<Bytes> Writer::finish(const char* where) && {
+template <typename Storage>
+Result<Storage> BasicWriter<Storage>::finish(const char* where) && {
   if (!ok_) {
     return ntlm::fail(Errc::kInternal, where);
   }
   return std::move(out_);
 }
+
+template class BasicWriter<Bytes>;
+template class BasicWriter<SecretBytes>;
 
 }  // namespace ntlm

@@ -6,6 +6,7 @@
 // an empty span and finish() returns the error; a parse function hands its struct out only through
 // finish(). No loop may be bounded by a value that was read without testing ok(). Writer: grows
 // into one buffer; sticky when a length does not fit its field or the whole exceeds its limit.
+// SecretWriter, for what bears keys, leaves none of them behind as it grows.
 // Neither throws anything but std::bad_alloc (Writer). Not thread-safe; cheap to make.
 #pragma once
 
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/secret.h"
 
 namespace ntlm {
 
@@ -80,9 +82,10 @@ std::array<std::uint8_t, N> Reader::take() {
   return out;
 }
 
-class Writer {
+template <typename Storage>
+class BasicWriter {
  public:
-  explicit Writer(std::size_t reserve = 0, std::size_t limit = 65535);
+  explicit BasicWriter(std::size_t reserve = 0, std::size_t limit = 65535);
 
   void u8(std::uint8_t value);
   void u16(std::uint16_t value);
@@ -106,12 +109,15 @@ class Writer {
   void fail() { ok_ = false; }
 
   // kInternal with this name if anything did not fit.
-  Result<Bytes> finish(const char* where) &&;
+  Result<Storage> finish(const char* where) &&;
 
  private:
-  Bytes out_;
+  Storage out_;
   std::size_t limit_;
   bool ok_ = true;
 };
+
+using Writer = BasicWriter<Bytes>;
+using SecretWriter = BasicWriter<SecretBytes>;
 
 }  // namespace ntlm

@@ -101,7 +101,7 @@ class Acceptor {
   ByteView target_info() const;
 
   // A half-made or complete context on its way to another process (P17).
-  void save(Writer& writer) const;
+  void save(SecretWriter& writer) const;
   static Result<Acceptor> restore(Reader& reader, std::shared_ptr<const AcceptorSetup> setup,
                                   Clock& clock, Random& random);
 

@@ -44,7 +44,7 @@ Enum get_enum(Reader& reader, Enum last) {
 
 Leg get_leg(Reader& reader) { return get_enum(reader, Leg::kEstablished); }
 
-void put(Writer& writer, const Evidence& evidence) {
+void put(SecretWriter& writer, const Evidence& evidence) {
   writer.text(evidence.claimed.user);
   writer.text(evidence.claimed.domain);
   writer.text(evidence.workstation);
@@ -91,7 +91,7 @@ Result<void> finish(const Reader& reader) {
 
 }  // namespace
 
-void write_attributes(Writer& writer, const Attributes& attributes) {
+void write_attributes(SecretWriter& writer, const Attributes& attributes) {
   writer.u32(static_cast<std::uint32_t>(attributes.size()));
   for (const auto& [name, value] : attributes) {
     writer.text(name);
@@ -112,7 +112,7 @@ Attributes read_attributes(Reader& reader) {
   return attributes;
 }
 
-void write_principal(Writer& writer, const Principal& principal) {
+void write_principal(SecretWriter& writer, const Principal& principal) {
   writer.flag(principal.anonymous);
   writer.text(principal.account.user);
   writer.text(principal.account.domain);
@@ -139,7 +139,7 @@ const char* store_literal(std::string_view name) {
   return "";
 }
 
-void Acceptor::save(Writer& writer) const {
+void Acceptor::save(SecretWriter& writer) const {
   const auto* second = std::get_if<ExpectAuthenticate>(&state_);
   const Established* done = established();
   if (failed() || awaits_verdict()) {
@@ -211,7 +211,7 @@ Result<Acceptor> Acceptor::restore(Reader& reader, std::shared_ptr<const Accepto
   return out;
 }
 
-void Initiator::save(Writer& writer) const {
+void Initiator::save(SecretWriter& writer) const {
   const auto* second = std::get_if<ExpectChallenge>(&state_);
   const Established* done = established();
   if (failed()) {

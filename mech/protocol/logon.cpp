@@ -215,7 +215,7 @@ HashResponder::HashResponder(AccountName account, crypto::NtHash hash,
   domain_utf16le_ = utf16le_from_utf8(account_.domain).value_or(Bytes{});
 }
 
-bool HashResponder::save(Writer& writer) const {
+bool HashResponder::save(SecretWriter& writer) const {
   writer.text(account_.user);
   writer.text(account_.domain);
   writer.bytes(hash_.expose());

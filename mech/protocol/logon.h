@@ -146,7 +146,7 @@ class Responder {
   virtual bool answers_whole() const { return false; }
   // Writes what another process needs to answer as this one does (security.md P17); false: it
   // cannot travel, since the secret is elsewhere.
-  virtual bool save(Writer& /*writer*/) const { return false; }
+  virtual bool save(SecretWriter& /*writer*/) const { return false; }
   virtual Result<WholeAnswer> answer(ByteView negotiate, ByteView challenge) const;
 };
 
@@ -157,7 +157,7 @@ class HashResponder final : public Responder {
   const AccountName& account() const override { return account_; }
   Result<ChallengeResponse> respond(const Challenge& challenge) const override;
   // User, domain, NT hash, u8 whether an LM hash follows.
-  bool save(Writer& writer) const override;
+  bool save(SecretWriter& writer) const override;
   static Result<HashResponder> restore(Reader& reader);  // kDefectiveExport
 
  private:

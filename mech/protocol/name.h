@@ -54,9 +54,9 @@ struct Principal {
 // What is known of names on its way to another process (exported.cpp); the reader fails on what is
 // none, and on a text over kMaxText bytes.
 constexpr std::size_t kMaxText = 4096;
-void write_attributes(Writer& writer, const Attributes& attributes);
+void write_attributes(SecretWriter& writer, const Attributes& attributes);
 Attributes read_attributes(Reader& reader);
-void write_principal(Writer& writer, const Principal& principal);
+void write_principal(SecretWriter& writer, const Principal& principal);
 Principal read_principal(Reader& reader);
 // The literal of a store's kind that came as text; empty when there is none such.
 const char* store_literal(std::string_view name);

@@ -366,7 +366,7 @@ bool Session::was_only_signed(Half& half, std::span<const Piece> pieces, ByteVie
 // role, flags, whether unagreed sealing is allowed (1) or everything is sealed (2), the key; then
 // for each way whether it was used and, if so, its sequence numbers and its stream. Keys of
 // signatures and seals are made again from the key.
-void Session::save(Writer& writer) const {
+void Session::save(SecretWriter& writer) const {
   writer.flag(role_ == Role::kAcceptor);
   writer.u32(flags_);
   writer.u8(unagreed_sealing_ ? 1 : seals_everything() ? 2 : 0);

@@ -91,7 +91,7 @@ class Session {
   Result<void> set_sequence(std::uint32_t value);
 
   // Everything there is, for export (P17), bounds-checked on the way back (kDefectiveExport).
-  void save(Writer& writer) const;
+  void save(SecretWriter& writer) const;
   static Result<Session> restore(Reader& reader);
 
  private:

@@ -35,12 +35,13 @@ class Hostile : public testing::Test {
   Daemon daemon_{kUnlimited, kAccount};
 };
 
-Bytes begin_frame() {
-  return authority::write_request({1, authority::Begin{{}, "s", negotiate_message(kUsualFlags)}})
-      .value();
+Bytes frame_of(const decltype(authority::Request::body)& body) {
+  const SecretBytes frame = authority::write_request({1, body}).value();
+  return Bytes(frame.begin(), frame.end());
 }
+Bytes begin_frame() { return frame_of(authority::Begin{{}, "s", negotiate_message(kUsualFlags)}); }
 Bytes finish_frame(const Handle& handle = {}) {
-  return authority::write_request({1, authority::Finish{handle, {}, {}, Bytes(300, 1)}}).value();
+  return frame_of(authority::Finish{handle, {}, {}, Bytes(300, 1)});
 }
 
 TEST_F(Hostile, FramesThatAreNone) {
@@ -217,10 +218,8 @@ TEST_F(Hostile, AnswersThatAreNotRead) {
 TEST_F(Hostile, RandomFrames) {
   std::mt19937 chance(5);
   const std::vector<Bytes> seeds = {
-      begin_frame(), finish_frame(), authority::write_request({1, authority::Abort{}}).value(),
-      authority::write_request(
-          {1, authority::Finish{{}, {}, crypto::ChannelBindings(), Bytes(64, 2)}})
-          .value()};
+      begin_frame(), finish_frame(), frame_of(authority::Abort{}),
+      frame_of(authority::Finish{{}, {}, crypto::ChannelBindings(), Bytes(64, 2)})};
   auto worker = std::make_unique<RawWorker>(daemon_);
   int closed = 0;
   for (int i = 0; i < 20'000; ++i) {

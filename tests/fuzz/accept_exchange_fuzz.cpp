@@ -120,7 +120,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Bytes authenticate = peer.authenticate(negotiate, first->token);
 
   if ((options & 16) != 0) {
-    Writer writer(0, 1u << 16);
+    SecretWriter writer(0, 1u << 16);
     acceptor.save(writer);
     const auto saved = std::move(writer).finish("fuzz");
     FUZZ_CHECK(saved);

@@ -104,13 +104,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       content[static_cast<std::size_t>(data[at] | data[at + 1] << 8) % content.size()] ^=
           data[at + 2];
     }
-    import(0, abi::seal_transfer(abi::TransferKind::kContext, content, 300).value());
+    const auto token = abi::seal_transfer(abi::TransferKind::kContext, content, 300).value();
+    import(0, Bytes(token.begin(), token.end()));
     return 0;
   }
   const ByteView content(data + 1, size - 1);
   if ((data[0] & 4) != 0 && kind < 2) {
     const auto envelope = kind == 0 ? abi::TransferKind::kContext : abi::TransferKind::kCredential;
-    if (const auto token = abi::seal_transfer(envelope, content, 300)) import(kind, *token);
+    if (const auto token = abi::seal_transfer(envelope, content, 300)) {
+      import(kind, Bytes(token->begin(), token->end()));
+    }
     return 0;
   }
   import(kind, Bytes(content.begin(), content.end()));

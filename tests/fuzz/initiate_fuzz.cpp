@@ -26,7 +26,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   protocol::Initiator initiator(policy, secret, request, clock, random);
   FUZZ_CHECK(initiator.step({}, nullptr));
   if ((options & 16) != 0) {
-    Writer writer(0, 1u << 16);
+    SecretWriter writer(0, 1u << 16);
     initiator.save(writer);
     const auto saved = std::move(writer).finish("fuzz");
     FUZZ_CHECK(saved);

@@ -215,9 +215,9 @@ TEST_F(AcceptorTest, HalfMadeContextTravels) {
   Acceptor acceptor = make();
   const Bytes negotiate = negotiate_message(kUsualFlags);
   const auto first = acceptor.step(negotiate, nullptr);
-  Writer writer(0, 1u << 16);
+  SecretWriter writer(0, 1u << 16);
   acceptor.save(writer);
-  const Bytes saved = std::move(writer).finish("test").value();
+  const SecretBytes saved = std::move(writer).finish("test").value();
   Reader reader(saved);
   auto restored = Acceptor::restore(reader, acceptor_setup(), clock_, random_);
   ASSERT_TRUE(restored);
@@ -228,9 +228,9 @@ TEST_F(AcceptorTest, HalfMadeContextTravels) {
   EXPECT_EQ(to_hex(restored->established()->session.exported_key().expose()),
             to_hex(peer.session_key));
 
-  Writer again(0, 1u << 16);
+  SecretWriter again(0, 1u << 16);
   restored->save(again);
-  const Bytes complete = std::move(again).finish("test").value();
+  const SecretBytes complete = std::move(again).finish("test").value();
   for (std::size_t size = 0; size < complete.size(); ++size) {
     Reader cut(ByteView(complete).first(size));
     EXPECT_FALSE(Acceptor::restore(cut, acceptor_setup(), clock_, random_)) << size;
@@ -245,9 +245,9 @@ TEST_F(AcceptorTest, HalfMadeContextIsTooOldElsewhereToo) {
   Acceptor acceptor = make();
   const Bytes negotiate = negotiate_message(kUsualFlags);
   const auto first = acceptor.step(negotiate, nullptr);
-  Writer writer(0, 1u << 16);
+  SecretWriter writer(0, 1u << 16);
   acceptor.save(writer);
-  const Bytes saved = std::move(writer).finish("test").value();
+  const SecretBytes saved = std::move(writer).finish("test").value();
   FixedClock other_host(kSomeFiletime + 301 * 10'000'000ull, 5000);
   Reader reader(saved);
   auto restored = Acceptor::restore(reader, acceptor_setup(), other_host, random_);
@@ -259,7 +259,7 @@ TEST_F(AcceptorTest, HalfMadeContextIsTooOldElsewhereToo) {
 TEST_F(AcceptorTest, DeadContextDoesNotTravel) {
   Acceptor acceptor = make();
   ASSERT_FALSE(acceptor.step({}, nullptr));
-  Writer writer;
+  SecretWriter writer;
   acceptor.save(writer);
   EXPECT_FALSE(std::move(writer).finish("test"));
 }

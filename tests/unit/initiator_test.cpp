@@ -233,9 +233,9 @@ TEST_F(InitiatorTest, HalfMadeContextTravels) {
   Acceptor acceptor(acceptor_setup(), clock_, random_);
   Initiator initiator = make(sealed());
   const auto challenge = acceptor.step(initiator.step({}, nullptr)->token, nullptr);
-  Writer writer(0, 1u << 16);
+  SecretWriter writer(0, 1u << 16);
   initiator.save(writer);
-  const Bytes saved = std::move(writer).finish("test").value();
+  const SecretBytes saved = std::move(writer).finish("test").value();
   Reader reader(saved);
   auto restored = Initiator::restore(reader, {}, responder(), clock_, random_);
   ASSERT_TRUE(restored);

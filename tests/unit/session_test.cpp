@@ -86,9 +86,10 @@ void expect_sealed(const Message& message, const Vectors& vectors, const char* s
 // The exported form, and the place in it of what is sealed unagreed.
 constexpr std::size_t kSealingAt = 5;
 Bytes saved(const Session& session) {
-  Writer writer;
+  SecretWriter writer;
   session.save(writer);
-  return *std::move(writer).finish("session");
+  const SecretBytes form = *std::move(writer).finish("session");
+  return Bytes(form.begin(), form.end());
 }
 Result<Session> restored(ByteView form) {
   Reader reader(form);

@@ -158,18 +158,16 @@ void fill(Snapshot& snapshot) {
       !available && available.error().code != Errc::kFips) {
     return set_fault(snapshot, available.error().code, "");
   }
-  const auto stores = store::settings_from(*config);
-  const auto socket = setup->user_file == nullptr
-                          ? authority::socket_of(stores.stores)
-                          : decltype(authority::socket_of({})){std::nullopt};
-  if (!socket) {
-    return set_fault(snapshot, Errc::kConfiguration, path + ": [ntlm] " + socket.error());
-  }
+  std::optional<authority::ClientSettings> daemon;
   std::shared_ptr<const protocol::Verifier> verifier;
-  if (setup->user_file != nullptr) {
+  if (setup->user_file != nullptr) {  // which replaces the stores
     verifier = store::verifier_of(setup->user_file);
-  } else if (!*socket) {
-    auto opened = store::open_verifier(stores);
+  } else if (auto found = authority::settings_from(*config); !found) {
+    return set_fault(snapshot, Errc::kConfiguration, path + ": " + found.error());
+  } else if (*found) {
+    daemon = std::move(*found);
+  } else {
+    auto opened = store::open_verifier(store::settings_from(*config));
     if (!opened) {
       return set_fault(snapshot, Errc::kConfiguration, path + ": [ntlm] store: " + opened.error());
     }
@@ -185,10 +183,9 @@ void fill(Snapshot& snapshot) {
     setup->acceptor = std::make_shared<const protocol::AcceptorSetup>(policy, std::move(names),
                                                                       std::move(verifier));
   } else {
+    daemon->report = store::record_store_fault;
     setup->acceptor = std::make_shared<const protocol::AcceptorSetup>(
-        policy, std::move(names),
-        authority::make_client({**socket, config->number("ntlm", "authd_uid"), stores.deadline,
-                                store::record_store_fault}));
+        policy, std::move(names), authority::make_client(std::move(*daemon)));
   }
   setup->config = std::move(*config);
   snapshot.setup = std::move(setup);

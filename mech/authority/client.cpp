@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "authority/client.h"
 
-#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -10,199 +9,47 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <condition_variable>
-#include <cstring>
 #include <mutex>
 #include <system_error>
 #include <utility>
 #include <vector>
 
-#include "authority/frame.h"
-#include "base/fork.h"
-#include "base/trusted_file.h"
+#include "authority/connection.h"
 
 namespace ntlm::authority {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
 constexpr std::size_t kMaxConnections = 16;
-constexpr const char* kWhere = "authority.call";
-
-tl::unexpected<Error> down() { return fail(Errc::kAuthorityDown, kWhere); }
-
-// Until `events` of a descriptor; false: not in time.
-bool wait_for(int fd, short events, Clock::time_point end) {
-  while (true) {
-    const auto left = std::chrono::ceil<milliseconds>(end - Clock::now()).count();
-    if (left <= 0) {
-      return false;
-    }
-    pollfd wait{fd, events, 0};
-    const int found = ::poll(&wait, 1, static_cast<int>(left));
-    if (found > 0 || (found < 0 && errno != EINTR)) {
-      return found > 0;
-    }
-  }
-}
-
-// A std::timed_mutex whose steady-clock wait ThreadSanitizer understands (it does not know
-// pthread_mutex_clocklock).
-class TimedMutex {
- public:
-  void lock() {
-    std::unique_lock lock(mutex_);
-    free_.wait(lock, [this] { return !taken_; });
-    taken_ = true;
-  }
-  bool try_lock() {
-    const std::lock_guard lock(mutex_);
-    return !std::exchange(taken_, true);
-  }
-  bool try_lock_until(Clock::time_point end) {
-    std::unique_lock lock(mutex_);
-    return free_.wait_until(lock, end, [this] { return !taken_; }) && !std::exchange(taken_, true);
-  }
-  void unlock() {
-    {
-      const std::lock_guard lock(mutex_);
-      taken_ = false;
-    }
-    free_.notify_one();
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable free_;
-  bool taken_ = false;
-};
-
-class Connection {
- public:
-  explicit Connection(Clock::duration limit) : limit_(limit), reply_(kMaxReply) {}
-
-  // Whoever holds it may call(). A broken connection serves nobody any more.
-  TimedMutex mutex;
-  // Exchanges that are open here.
-  std::atomic<std::size_t> open{0};
-  // Once, by whoever made it and holds it.
-  void attach(FileDescriptor socket) { socket_ = std::move(socket); }
-  void give_up_connecting() { broken_ = true; }
-  bool broken() const { return broken_.load(std::memory_order_relaxed); }
-  // A connection belongs to the process that made it: two on one socket would mix their frames.
-  bool is_ours() const { return maker_ == process_number(); }
-
-  // The answer to `frame`; a view into this connection's memory. Nothing at all came back from a
-  // connection that the daemon had closed before: `stale`, and the frame may be sent elsewhere.
-  Result<Reply> call(ByteView frame, std::uint32_t number, Clock::time_point end, bool& stale) {
-    send_aborts();
-    if (!send(frame, end)) {
-      stale = errno == EPIPE || errno == ECONNRESET;
-      return give_up();
-    }
-    const ssize_t size = receive(end);
-    stale = size == 0;
-    if (size <= 0 || static_cast<std::size_t>(size) > reply_.size()) {
-      return give_up();
-    }
-    filled_ = static_cast<std::size_t>(size);
-    const auto reply = read_reply(ByteView(reply_).first(filled_));
-    if (!reply || reply->number != number) {
-      return give_up();
-    }
-    return reply;
-  }
-  // Leaves nothing of the last answer.
-  void forget() { wipe(reply_.data(), std::exchange(filled_, 0)); }
-
-  // The daemon hears of it at once, or before the next call when somebody calls at the moment.
-  // Never waits.
-  void abort(const Handle& handle) {
-    {
-      const std::lock_guard guard(aborts_mutex_);
-      aborts_.push_back(handle);
-    }
-    if (const std::unique_lock lock(mutex, std::try_to_lock); lock) {
-      send_aborts();
-    }
-  }
-
- private:
-  bool send(ByteView frame, Clock::time_point end) const {
-    while (true) {
-      const ssize_t sent =
-          ::send(socket_.get(), frame.data(), frame.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-      if (sent >= 0) {
-        return sent == static_cast<ssize_t>(frame.size());
-      }
-      if (errno == EAGAIN && !wait_for(socket_.get(), POLLOUT, end)) {
-        return false;
-      }
-      if (errno != EAGAIN && errno != EINTR) {
-        return false;
-      }
-    }
-  }
-
-  // What a daemon that does not read has no room for stays for the next time.
-  void send_aborts() {
-    const std::lock_guard guard(aborts_mutex_);
-    while (!aborts_.empty()) {
-      const auto frame = write_request({0, Abort{aborts_.back()}});
-      if (frame && !send(*frame, Clock::time_point())) {
-        return;
-      }
-      aborts_.pop_back();
-    }
-  }
-
-  // The size of the frame; 0 at the end of the stream, -1 for no answer in time. The socket's own
-  // time limit ends a recv; only where less is left, or after an interruption, is the time
-  // measured.
-  ssize_t receive(Clock::time_point end) {
-    constexpr milliseconds kSlack{50};
-    bool measure = end - Clock::now() + kSlack < limit_;
-    while (!measure || wait_for(socket_.get(), POLLIN, end)) {
-      const ssize_t size = ::recv(socket_.get(), reply_.data(), reply_.size(), MSG_TRUNC);
-      if (size >= 0) {
-        return size;
-      }
-      if (errno == ECONNRESET) {
-        return 0;
-      }
-      if (errno != EINTR) {
-        return -1;
-      }
-      measure = true;
-    }
-    return -1;
-  }
-
-  tl::unexpected<Error> give_up() {
-    broken_ = true;
-    return down();
-  }
-
-  FileDescriptor socket_;
-  const Clock::duration limit_;  // of its recv
-  SecretBytes reply_;
-  std::size_t filled_ = 0;
-  std::uint64_t maker_ = process_number();
-  std::atomic<bool> broken_{false};
-  std::mutex aborts_mutex_;
-  std::vector<Handle> aborts_;
-};
 
 using Shared = std::shared_ptr<Connection>;
-using Lock = std::unique_lock<TimedMutex>;
 
-// A connection and the right to use it.
-struct Turn {
-  Shared connection;
-  Lock lock;
-  bool fresh = false;
+// A connection, until the call on it is done.
+class Turn {
+ public:
+  Turn(Shared connection, bool fresh) : connection_(std::move(connection)), fresh_(fresh) {
+    ++connection_->calls;
+  }
+  Turn(Turn&&) = default;
+  Turn& operator=(Turn&& other) noexcept {
+    std::swap(connection_, other.connection_);
+    std::swap(fresh_, other.fresh_);
+    return *this;
+  }
+  ~Turn() {
+    if (connection_ != nullptr) {
+      --connection_->calls;
+    }
+  }
+  const Shared& connection() const { return connection_; }
+  // Made for this call.
+  bool fresh() const { return fresh_; }
+
+ private:
+  Shared connection_;
+  bool fresh_;
 };
 
 std::string reason(const std::string& path, int error) {
@@ -282,23 +129,15 @@ class Pool {
     std::unique_lock guard(mutex_);
     std::erase_if(connections_, [](const Shared& one) { return one->broken(); });
     for (const Shared& one : connections_) {
-      if (one->open.load(std::memory_order_relaxed) >= kMaxExchanges) {
-        continue;
-      }
-      if (Lock lock(one->mutex, std::try_to_lock); lock) {
-        return Turn{one, std::move(lock), false};
+      if (one->open.load(std::memory_order_relaxed) < kMaxExchanges &&
+          one->calls.load(std::memory_order_relaxed) == 0) {
+        return Turn(one, false);
       }
     }
     if (connections_.size() < kMaxConnections) {
       return add(std::move(guard), end);
     }
-    Shared shared = connections_[next_++ % connections_.size()];
-    guard.unlock();
-    Lock lock(shared->mutex, end);
-    if (!lock || shared->broken()) {
-      return down();
-    }
-    return Turn{std::move(shared), std::move(lock), false};
+    return Turn(connections_[next_++ % connections_.size()], false);
   }
 
   Result<Turn> add(Clock::time_point end) { return add(std::unique_lock(mutex_), end); }
@@ -307,19 +146,16 @@ class Pool {
   bool is_ours() const { return maker_ == process_number(); }
 
  private:
-  // It stands among the others, held, before it is connected: so there are never more than the
-  // most.
+  // It stands among the others before it is connected: so there are never more than the most.
   Result<Turn> add(std::unique_lock<std::mutex> guard, Clock::time_point end) {
-    Turn turn{std::make_shared<Connection>(settings_.deadline), {}, true};
-    turn.lock = Lock(turn.connection->mutex);
-    connections_.push_back(turn.connection);
+    Turn turn(std::make_shared<Connection>(settings_.deadline), true);
+    connections_.push_back(turn.connection());
     guard.unlock();
     auto socket = connect_to(settings_, end);
+    turn.connection()->attach(socket ? std::move(*socket) : FileDescriptor());
     if (socket) {
-      turn.connection->attach(std::move(*socket));
       return turn;
     }
-    turn.connection->give_up_connecting();
     if (settings_.report != nullptr) {
       settings_.report(std::move(socket.error().why));
     }
@@ -368,22 +204,20 @@ class ClientExchange final : public protocol::Authority::Exchange {
     if (!connection_->is_ours()) {
       return fail(Errc::kDeadContext, "authority.fork");
     }
-    const Lock lock(connection_->mutex, end);
-    if (!lock || connection_->broken()) {
-      return down();
-    }
     bool stale = false;
-    TRY(const Reply reply, connection_->call(frame, number, end, stale));
+    const Turn turn(connection_, false);
+    TRY(SecretBytes answer, connection_->call(frame, number, end, stale));
+    TRY(const Reply reply, read_reply(answer));
     if (const auto* refusal = std::get_if<Errc>(&reply.body)) {
       return fail(*refusal, protocol::kVerdict);
     }
     const auto* acceptance = std::get_if<Acceptance>(&reply.body);
     if (acceptance == nullptr) {
-      return fail(Errc::kInternal, kWhere);
+      return fail(Errc::kInternal, "authority.call");
     }
-    SecretBytes acceptor(acceptance->acceptor.begin(), acceptance->acceptor.end());
-    connection_->forget();
-    return acceptor;
+    answer.erase(answer.begin(),
+                 answer.end() - static_cast<std::ptrdiff_t>(acceptance->acceptor.size()));
+    return answer;
   }
 
  private:
@@ -413,26 +247,26 @@ class Client final : public protocol::Authority {
     Pool& pool = own_pool();
     TRY(Turn turn, pool.take(end));
     bool stale = false;
-    auto reply = turn.connection->call(frame, number, end, stale);
+    auto answer = turn.connection()->call(frame, number, end, stale);
     // The daemon was started anew since: the old connections are gone, and nothing was lost.
-    if (!reply && stale && !turn.fresh) {
-      turn.lock.unlock();
+    if (!answer && stale && !turn.fresh()) {
       TRY(turn, pool.add(end));
-      reply = turn.connection->call(frame, number, end, stale);
+      answer = turn.connection()->call(frame, number, end, stale);
     }
-    if (!reply) {
-      return tl::unexpected<Error>(reply.error());
+    if (!answer) {
+      return tl::unexpected<Error>(answer.error());
     }
-    if (const auto* refusal = std::get_if<Errc>(&reply->body)) {
+    TRY(const Reply reply, read_reply(*answer));
+    if (const auto* refusal = std::get_if<Errc>(&reply.body)) {
       return fail(*refusal, protocol::kVerdict);
     }
-    const auto* challenge = std::get_if<Challenge>(&reply->body);
+    const auto* challenge = std::get_if<Challenge>(&reply.body);
     if (challenge == nullptr) {
-      return fail(Errc::kInternal, kWhere);
+      return fail(Errc::kInternal, "authority.call");
     }
     Begun begun{{challenge->message.begin(), challenge->message.end()}, nullptr};
-    begun.exchange = std::make_unique<ClientExchange>(std::move(turn.connection), challenge->handle,
-                                                      settings_.deadline);
+    begun.exchange =
+        std::make_unique<ClientExchange>(turn.connection(), challenge->handle, settings_.deadline);
     return begun;
   }
 
@@ -456,9 +290,9 @@ class Client final : public protocol::Authority {
 
 }  // namespace
 
-tl::expected<std::optional<std::string>, std::string> socket_of(
-    const std::vector<std::string>& stores) {
+tl::expected<std::optional<ClientSettings>, std::string> settings_from(const Config& config) {
   static constexpr std::string_view kName = "authd";
+  const std::vector<std::string>& stores = config.list("ntlm", "store");
   const auto is_authd = [](std::string_view store) {
     return store.substr(0, store.find(':')) == kName;
   };
@@ -467,16 +301,17 @@ tl::expected<std::optional<std::string>, std::string> socket_of(
     return std::nullopt;
   }
   if (stores.size() != 1) {
-    return tl::unexpected<std::string>("store = " + *found +
+    return tl::unexpected<std::string>("[ntlm] store = " + *found +
                                        ": it stands alone; further stores are the daemon's own");
   }
   const bool with_path = found->size() > kName.size();
-  const std::string path = with_path ? found->substr(kName.size() + 1) : kDefaultSocket;
+  std::string path = with_path ? found->substr(kName.size() + 1) : kDefaultSocket;
   if (!path.starts_with('/')) {
-    return tl::unexpected<std::string>("store = " + *found + ": '" + path +
+    return tl::unexpected<std::string>("[ntlm] store = " + *found + ": '" + path +
                                        "' is not an absolute path");
   }
-  return path;
+  return ClientSettings{std::move(path), config.number("ntlm", "authd_uid"),
+                        std::chrono::seconds(config.number("ntlm", "store_deadline"))};
 }
 
 std::shared_ptr<const protocol::Authority> make_client(ClientSettings settings) {

@@ -10,8 +10,8 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
+#include "base/config.h"
 #include "protocol/authority.h"
 
 namespace ntlm::authority {
@@ -26,10 +26,9 @@ struct ClientSettings {
 
 inline constexpr const char* kDefaultSocket = "/run/ntlm-authd/auth.sock";
 
-// The daemon's socket, where `store` is "authd" or "authd:/path"; nothing where it is not. A
-// sentence when it does not stand alone.
-tl::expected<std::optional<std::string>, std::string> socket_of(
-    const std::vector<std::string>& stores);
+// How the daemon is asked, where `store` is "authd" or "authd:/path"; nothing where it is not. A
+// sentence, "[ntlm] store = …", when it does not stand alone.
+tl::expected<std::optional<ClientSettings>, std::string> settings_from(const Config& config);
 
 // Opens nothing yet. Errors of its calls: kVerdict's, kAuthorityDown (nobody listens, or answers in
 // time), kAuthorityAccess (not for this process, or somebody else listens), kDefectiveMessage (a

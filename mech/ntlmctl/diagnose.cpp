@@ -144,14 +144,13 @@ void diagnose_stores(Findings& findings, const Config& config) {
     return;
   }
   const store::StoreSettings all = store::settings_from(config);
-  const auto socket = authority::socket_of(all.stores);
-  if (!socket) {
-    return findings.problem("{}", socket.error());
+  auto daemon = authority::settings_from(config);
+  if (!daemon) {
+    return findings.problem("{}", daemon.error());
   }
-  if (*socket) {
-    return diagnose_authd(
-        findings, all.stores.front(),
-        {**socket, config.number("ntlm", "authd_uid"), all.deadline, store::record_store_fault});
+  if (*daemon) {
+    (*daemon)->report = store::record_store_fault;
+    return diagnose_authd(findings, all.stores.front(), std::move(**daemon));
   }
   for (const std::string& spec : all.stores) {
     store::StoreSettings one = all;

@@ -21,6 +21,7 @@ using namespace std::chrono_literals;
 
 // One frame's answer; empty: the connection is closed.
 using Answers = std::function<Bytes(ByteView)>;
+const Bytes kNoAnswer{0};
 
 class Double {
  public:
@@ -69,6 +70,9 @@ class Double {
       const Bytes answer = answers_(frame);
       if (answer.empty()) {
         return;
+      }
+      if (answer == kNoAnswer) {
+        continue;
       }
       (void)send(socket.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
     }
@@ -135,7 +139,7 @@ TEST(AuthorityClient, ThreadsThatFinishAndThreadsThatGiveUp) {
 
 TEST(AuthorityClient, AnswersThatAreNone) {
   const std::vector<Answers> liars = {[](ByteView) { return Bytes(20, 1); },
-                                      [](ByteView) { return Bytes(1, 0); },
+                                      [](ByteView) { return Bytes(1, 1); },
                                       [](ByteView frame) {  // of another request
                                         Bytes answer = proper(frame);
                                         answer[8] ^= 1;
@@ -181,6 +185,49 @@ TEST(AuthorityClient, SilenceEndsAtTheDeadline) {
   EXPECT_LT(std::chrono::steady_clock::now() - started, 1500ms);
 }
 
+// All on one connection.
+TEST(AuthorityClient, AnAnswerThatTakesItsTimeHoldsNoOther) {
+  const Bytes slow(100, 1), quick(100, 2);
+  const auto is_slow = [&](ByteView frame) {
+    const auto request = read_request(frame);
+    const auto* finish = std::get_if<Finish>(&request->body);
+    return finish != nullptr && finish->authenticate[0] == 1;
+  };
+  Double daemon([&](ByteView frame) { return is_slow(frame) ? kNoAnswer : proper(frame); });
+  const auto authority = client(daemon);
+  std::vector<std::unique_ptr<protocol::Authority::Exchange>> exchanges;
+  for (int i = 0; i < 8; ++i) {  // all on the first connection, which is free each time
+    exchanges.push_back(std::move(authority->begin(kMessage, {}, "")->exchange));
+  }
+  ASSERT_EQ(daemon.connections, 1);
+  std::vector<std::thread> threads;
+  std::atomic<int> late{0}, waiting{0};
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&, i] {
+      ++waiting;
+      const auto outcome = exchanges[static_cast<std::size_t>(i)]->finish(slow, {}, nullptr);
+      late += !outcome && outcome.error().code == Errc::kAuthorityDown ? 1 : 0;
+    });
+  }
+  while (waiting < 4) {
+    std::this_thread::yield();
+  }
+  std::this_thread::sleep_for(50ms);
+  const auto started = std::chrono::steady_clock::now();
+  for (std::size_t i = 4; i < 8; ++i) {
+    const auto saved = exchanges[i]->finish(quick, {}, nullptr);
+    ASSERT_TRUE(saved);
+    EXPECT_TRUE(std::equal(saved->begin(), saved->end(), quick.begin(), quick.end()));
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - started, 500ms);
+  for (std::thread& one : threads) {
+    one.join();
+  }
+  EXPECT_EQ(late, 4);
+  EXPECT_TRUE(authority->begin(kMessage, {}, "")) << "the connection goes on";
+  EXPECT_EQ(daemon.connections, 1);
+}
+
 TEST(AuthorityClient, ATokenThatFitsInNoFrame) {
   Double daemon(proper);
   const auto begun = client(daemon)->begin(Bytes(9000, 1), {}, "");
@@ -212,12 +259,21 @@ TEST(AuthorityClient, ADirectoryThatIsNotThere) {
 }
 
 TEST(AuthorityClient, StoresBesideTheDaemon) {
-  EXPECT_EQ(socket_of({"authd"}).value(), kDefaultSocket);
-  EXPECT_EQ(socket_of({"authd:/a/b"}).value(), "/a/b");
-  EXPECT_FALSE(socket_of({"text:/a"}).value());
-  EXPECT_FALSE(socket_of({"authd", "text:/a"}));
-  EXPECT_FALSE(socket_of({"authd:relative"}));
-  EXPECT_FALSE(socket_of({"authd:"}));
+  const test::TemporaryDirectory directory;
+  const auto settings_of = [&](std::string_view ntlm) {
+    const std::string path = directory.write("ntlm.conf", "[ntlm]\n" + std::string(ntlm));
+    return settings_from(Config::load(path).value());
+  };
+  EXPECT_EQ(settings_of("store = authd\n").value()->socket, kDefaultSocket);
+  const ClientSettings own =
+      settings_of("store = authd:/a/b\nauthd_uid = 7\nstore_deadline = 9\n")->value();
+  EXPECT_EQ(own.socket, "/a/b");
+  EXPECT_EQ(own.server, 7u);
+  EXPECT_EQ(own.deadline, 9s);
+  EXPECT_FALSE(settings_of("store = text:/a\n").value());
+  EXPECT_FALSE(settings_of("store = authd\nstore = text:/a\n"));
+  EXPECT_FALSE(settings_of("store = authd:relative\n"));
+  EXPECT_FALSE(settings_of("store = authd:\n"));
 }
 
 }  // namespace

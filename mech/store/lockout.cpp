@@ -1,22 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "store/lockout.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstring>
-#include <new>
-#include <system_error>
 #include <tuple>
 
-#include "base/trusted_file.h"
 #include "crypto/primitives.h"
 
 namespace ntlm::store {
@@ -25,13 +17,10 @@ namespace {
 using protocol::AccountName;
 using protocol::LogonResult;
 using protocol::Policy;
-using Refusal = tl::unexpected<std::string>;
 using Word = std::uint64_t;
 
-constexpr std::array<char, 8> kMagic = {'N', 'T', 'L', 'M', 'L', 'O', 'C', 'K'};
-constexpr std::uint32_t kVersion = 3;
-constexpr std::size_t kWays = 8;  // 64 bytes: one line of the cache
-constexpr std::uint32_t kWords = 4096;
+constexpr std::size_t kWays = 8;  // of a set: 64 bytes, one line of the cache
+constexpr std::size_t kSets = LockoutTable::kWords / kWays;
 constexpr Word kSeconds = (Word{1} << 28) - 1;
 constexpr Word kMostFailures = (Word{1} << 18) - 1;  // more than any lockout_threshold
 constexpr Word kLoggedIn = Word{1} << 46;
@@ -39,6 +28,7 @@ constexpr Word kKnownFor = 24 * 3600;  // seconds
 constexpr Word kRefreshedAfter = 600;  // seconds; a logon writes no shared word before
 constexpr Word kUndelayed = 3;         // failures
 constexpr Word kAhead = 60;            // seconds
+constexpr Error kTooSoon{Errc::kTooSoon, "lockout"};
 
 constexpr Word word_of(Word tag, Word failures, Word when) {
   return tag << 47 | std::min(failures, kMostFailures) << 28 | (when & kSeconds);
@@ -101,11 +91,11 @@ Lockout::Place place_of_source(const Lockout::Place& name, const Lockout::Source
     std::for_each(network.begin(), network.end(), add);
   }
   hash = (hash ^ hash >> 32) * 0xd6e8feb86659fd93;  // the last bytes have reached few bits yet
-  return {(hash >> 32) % (kWords / kWays), hash >> 48 << 1 | 1, 0};
+  return {(hash >> 32) % kSets, hash >> 48 << 1 | 1, 0};
 }
 
-bool is_nameless(const Lockout::Source& source) {
-  return source.workstation.empty() && network_of(source.address).empty();
+bool is_named(const Lockout::Source& source) {
+  return !source.workstation.empty() || !network_of(source.address).empty();
 }
 
 bool is_wrong(const Result<LogonResult>& answer) {
@@ -113,111 +103,20 @@ bool is_wrong(const Result<LogonResult>& answer) {
                      answer.error().code == Errc::kUnknownAccount);
 }
 
-Refusal refuse_errno(const std::string& path) {
-  return Refusal(path + ": " + std::error_code(errno, std::generic_category()).message());
-}
-
-// Waits a little for another process that is making the table, never for long.
-bool lock_file(int fd) {
-  constexpr timespec kPause{0, 2'000'000};
-  for (int tries = 0; tries < 50; ++tries) {
-    if (::flock(fd, LOCK_EX | LOCK_NB) == 0) {
-      return true;
-    }
-    ::nanosleep(&kPause, nullptr);
-  }
-  return false;
-}
-
 }  // namespace
 
-struct Lockout::Table {
-  std::array<char, 8> magic;
-  std::uint32_t version;
-  std::uint32_t words;
-  std::array<std::uint8_t, 16> key;
-  std::array<std::uint8_t, 32> zero;
-  std::array<std::atomic<Word>, kWords> word;
-
-  bool is_sound() const { return magic == kMagic && version == kVersion && words == kWords; }
-  // The memory is all zeros.
-  void begin() {
-    crypto::random_bytes(key);
-    version = kVersion;
-    words = kWords;
-    magic = kMagic;
-  }
-  static Table* map(int fd) {
-    const int flags = MAP_SHARED | (fd < 0 ? MAP_ANONYMOUS : 0);
-    void* memory = ::mmap(nullptr, sizeof(Table), PROT_READ | PROT_WRITE, flags, fd, 0);
-    return memory == MAP_FAILED ? nullptr : static_cast<Table*>(memory);
-  }
-};
-
-Lockout::Lockout(Table* table, std::string unshared)
-    : table_(table), key_(table->key), unshared_(std::move(unshared)) {
-  static_assert(sizeof(Table) == 64 + 8 * std::size_t{kWords});
-  static_assert(std::atomic<Word>::is_always_lock_free);
-}
-
-Lockout::~Lockout() { ::munmap(table_, sizeof(Table)); }
+Lockout::Lockout(LockoutTable::Mapped table, std::string unshared)
+    : table_(std::move(table)), key_(table_->key), unshared_(std::move(unshared)) {}
 
 std::unique_ptr<const Lockout> Lockout::in_memory(std::string reason) {
-  Table* table = Table::map(-1);
-  if (table == nullptr) {
-    throw std::bad_alloc();
-  }
-  table->begin();
-  return std::unique_ptr<const Lockout>(new Lockout(table, std::move(reason)));
+  return std::unique_ptr<const Lockout>(new Lockout(LockoutTable::in_memory(), std::move(reason)));
 }
 
 tl::expected<std::unique_ptr<const Lockout>, std::string> Lockout::open(
     const std::string& directory, std::uint32_t owner) {
-  const std::string name = "lockout-" + std::to_string(owner);
-  const std::string path = directory + "/" + name;
-  const auto parent = open_trusted_directory(path);
-  if (!parent) {
-    return Refusal(parent.error());
-  }
-  constexpr int kFlags = O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
-  const int create = owner == ::geteuid() ? O_CREAT : 0;
-  const FileDescriptor file(::openat(parent->get(), name.c_str(), kFlags | create, 0600));
-  struct stat status {};
-  if (file.get() < 0 || ::fstat(file.get(), &status) != 0) {
-    return refuse_errno(path);
-  }
-  if (!S_ISREG(status.st_mode) || status.st_nlink != 1 || status.st_uid != owner ||
-      (status.st_mode & 077u) != 0) {
-    return Refusal(path + ": not a regular file of uid " + std::to_string(owner) +
-                   " with mode 0600 and one name");
-  }
-  if (!lock_file(file.get())) {
-    return Refusal(path + ": another process holds its lock");
-  }
-  // Whoever has the lock sees a whole table, or makes one. Emptied first, so that nothing is left
-  // of what had another form.
-  const bool of_this_size =
-      ::fstat(file.get(), &status) == 0 && status.st_size == off_t{sizeof(Table)};
-  if (!of_this_size &&
-      (::ftruncate(file.get(), 0) != 0 || ::ftruncate(file.get(), sizeof(Table)) != 0)) {
-    return refuse_errno(path);
-  }
-  // A page that the file system has no room for would be a signal at the first use.
-  int error;
-  do {
-    error = ::posix_fallocate(file.get(), 0, sizeof(Table));
-  } while (error == EINTR);
-  errno = error;
-  Table* table = error == 0 ? Table::map(file.get()) : nullptr;
-  if (table == nullptr) {
-    return refuse_errno(path);
-  }
-  if (!table->is_sound()) {
-    std::fill(table->word.begin(), table->word.end(), 0);
-    table->begin();
-  }
-  ::flock(file.get(), LOCK_UN);  // the mapping keeps the open file, and would keep its lock
-  return std::unique_ptr<const Lockout>(new Lockout(table, ""));
+  return LockoutTable::open(directory, owner).map([](LockoutTable::Mapped&& table) {
+    return std::unique_ptr<const Lockout>(new Lockout(std::move(table), ""));
+  });
 }
 
 namespace {
@@ -246,7 +145,7 @@ Lockout::Place Lockout::place_of(const AccountName& name) const {
   const crypto::Digest16 digest = hash.finish();
   Word secret = 0;
   std::memcpy(&secret, digest.data() + 4, sizeof secret);
-  return {(digest[0] | std::size_t{digest[1]} << 8) % (kWords / kWays),
+  return {(digest[0] | std::size_t{digest[1]} << 8) % kSets,
           (digest[2] | Word{digest[3]} << 8) << 1, secret};
 }
 
@@ -268,6 +167,10 @@ struct Lockout::Moment {
   // Of a source: whether a lock does not shut it out.
   bool is_known(Word word) const {
     return (word & kLoggedIn) != 0 && failures_of(word) < policy.lockout_threshold;
+  }
+  // Of a source: whether a logon from there has just been noted.
+  bool is_fresh(Word word) const {
+    return (word & kLoggedIn) != 0 && failures_of(word) == 0 && age_of(word) < kRefreshedAfter;
   }
   // Of a source: whether it waits. These are whole seconds, of which the first may be a short one.
   bool is_delayed(Word word) const {
@@ -301,20 +204,35 @@ struct Lockout::Moment {
 struct Lockout::Found {
   std::atomic<Word>* slot;
   Word word;
-  bool own;  // otherwise it is another's, or free
+  bool own;
 };
 
-// The word of a place, or the one of its set that matters least.
-Lockout::Found Lockout::find(const Moment& at, Place place) const {
-  std::atomic<Word>* const set = &table_->word[place.set * kWays];
-  Found least{};
-  for (std::size_t i = 0; i < kWays; ++i) {
-    const Word word = set[i].load(std::memory_order_relaxed);
+std::span<std::atomic<Word>> Lockout::set_of(Place place) const {
+  return std::span(table_->words).subspan(place.set * kWays, kWays);
+}
+
+// The word of a place; 0: there is none.
+Word Lockout::look(const Moment& at, Place place) const {
+  for (const std::atomic<Word>& slot : set_of(place)) {
+    const Word word = slot.load(std::memory_order_relaxed);
     if (tag_of(word) == place.tag && at.is_live(word)) {
-      return {&set[i], word, true};
+      return word;
     }
-    if (i == 0 || at.worth_of(word) < at.worth_of(least.word)) {
-      least = {&set[i], word, false};
+  }
+  return 0;
+}
+
+// The same to change it; where there is none, the word of its set that matters least. In one pass:
+// of two threads that find none, both want the same one, and the later looks again.
+Lockout::Found Lockout::find(const Moment& at, Place place) const {
+  Found least{};
+  for (std::atomic<Word>& slot : set_of(place)) {
+    const Word word = slot.load(std::memory_order_relaxed);
+    if (tag_of(word) == place.tag && at.is_live(word)) {
+      return {&slot, word, true};
+    }
+    if (least.slot == nullptr || at.worth_of(word) < at.worth_of(least.word)) {
+      least = {&slot, word, false};
     }
   }
   return least;
@@ -322,12 +240,9 @@ Lockout::Found Lockout::find(const Moment& at, Place place) const {
 
 Lockout::State Lockout::state_of(const Policy& policy, Place name) const {
   const Moment at{policy, now_since_boot()};
-  const Found found = find(at, name);
-  if (!found.own) {
-    return {};
-  }
-  const Word left = at.is_locked(found.word) ? at.lasts(found.word) - at.age_of(found.word) : 0;
-  return {static_cast<std::uint32_t>(failures_of(found.word)), static_cast<std::uint32_t>(left)};
+  const Word word = look(at, name);
+  const Word left = at.is_locked(word) ? at.lasts(word) - at.age_of(word) : 0;
+  return {static_cast<std::uint32_t>(failures_of(word)), static_cast<std::uint32_t>(left)};
 }
 
 void Lockout::count_failure(const Moment& at, Place name) const {
@@ -345,26 +260,41 @@ void Lockout::count_failure(const Moment& at, Place name) const {
   }
 }
 
-// Takes note of an attempt in the word of its source; false: it comes too soon.
-bool Lockout::admit(const Moment& at, Place source, bool nameless,
-                    const Result<LogonResult>& answer) const {
+// Takes note of a logon or a failure in the word of its source; false: another attempt has just
+// made it wait.
+bool Lockout::admit(const Moment& at, Place source, bool logon, bool named) const {
   while (true) {
     Found found = find(at, source);
-    if (found.own && at.is_delayed(found.word)) {
+    const Word before = found.own ? found.word : 0;
+    if (at.is_delayed(before)) {
       return false;
     }
-    const Word before = found.own ? found.word : 0;
-    const Word logged_in = nameless ? 0 : word_of(source.tag, 0, at.now) | kLoggedIn;
     const Word failed = word_of(source.tag, failures_of(before) + 1, at.now) | (before & kLoggedIn);
-    const Word next = answer ? logged_in : is_wrong(answer) ? failed : before;
-    const bool fresh = answer && at.is_known(before) && failures_of(before) == 0 &&
-                       at.age_of(before) < kRefreshedAfter;
-    const bool has_room = found.own || at.rank_of(found.word) <= at.rank_of(next);
-    if (next == before || fresh || !has_room ||
-        found.slot->compare_exchange_weak(found.word, next)) {
+    const Word known = named ? word_of(source.tag, 0, at.now) | kLoggedIn : 0;
+    const Word next = logon ? known : failed;
+    const bool noted = next == before || (logon && at.is_fresh(before));
+    // What matters more stays, and this is not noted.
+    const bool has_room = found.own || at.rank_of(next) >= at.rank_of(found.word);
+    if (noted || !has_room || found.slot->compare_exchange_weak(found.word, next)) {
       return true;
     }
   }
+}
+
+std::optional<Error> Lockout::refusal(const Moment& at, Word count, Word from) {
+  if (at.is_locked(count) && !at.is_known(from)) {
+    return Error{Errc::kAccountLocked, "lockout"};
+  }
+  return at.is_delayed(from) ? std::optional(kTooSoon) : std::nullopt;
+}
+
+std::optional<Error> Lockout::refusal(const Policy& policy, Place name,
+                                      const Source& source) const {
+  if (policy.lockout_threshold == 0) {
+    return std::nullopt;
+  }
+  const Moment at{policy, now_since_boot()};
+  return refusal(at, look(at, name), look(at, place_of_source(name, source)));
 }
 
 Result<LogonResult> Lockout::settle(const Policy& policy, Place name, const Source& source,
@@ -374,22 +304,24 @@ Result<LogonResult> Lockout::settle(const Policy& policy, Place name, const Sour
   }
   const Moment at{policy, now_since_boot()};
   const Place place = place_of_source(name, source);
-  const Found count = find(at, name);
-  const bool locked = count.own && at.is_locked(count.word);
-  if (locked) {
-    const Found from = find(at, place);
-    if (!from.own || !at.is_known(from.word)) {
-      return fail(Errc::kAccountLocked, "lockout");
-    }
+  const Word count = look(at, name);
+  if (const auto refused = refusal(at, count, look(at, place))) {
+    return tl::unexpected(*refused);
   }
-  if (!admit(at, place, is_nameless(source), answer)) {
-    return fail(Errc::kTooSoon, "lockout");
+  if (!answer && !is_wrong(answer)) {
+    return answer;
   }
-  if (!locked && answer && count.own) {
-    clear(name);
+  if (!admit(at, place, answer.has_value(), is_named(source))) {
+    return tl::unexpected(kTooSoon);
   }
-  if (!locked && is_wrong(answer)) {
+  // Behind a lock only the known source's own word changes.
+  if (at.is_locked(count)) {
+    return answer;
+  }
+  if (!answer) {
     count_failure(at, name);
+  } else if (count != 0) {
+    clear(name);
   }
   return answer;
 }
@@ -397,23 +329,22 @@ Result<LogonResult> Lockout::settle(const Policy& policy, Place name, const Sour
 std::size_t Lockout::counted(const Policy& policy) const {
   const Moment at{policy, now_since_boot()};
   return static_cast<std::size_t>(std::count_if(
-      table_->word.begin(), table_->word.end(),
+      table_->words.begin(), table_->words.end(),
       [&](const auto& word) { return !is_source(word.load()) && at.is_live(word.load()); }));
 }
 
 bool Lockout::clear(Place name) const {
-  std::atomic<Word>* const set = &table_->word[name.set * kWays];
   bool cleared = false;
-  for (std::size_t i = 0; i < kWays; ++i) {
-    Word word = set[i].load(std::memory_order_relaxed);
-    cleared |= word != 0 && tag_of(word) == name.tag && set[i].compare_exchange_strong(word, 0);
+  for (std::atomic<Word>& slot : set_of(name)) {
+    Word word = slot.load(std::memory_order_relaxed);
+    cleared |= word != 0 && tag_of(word) == name.tag && slot.compare_exchange_strong(word, 0);
   }
   return cleared;
 }
 
 void Lockout::clear() const {
-  for (auto& word : table_->word) {
-    word.store(0);
+  for (std::atomic<Word>& slot : table_->words) {
+    slot.store(0);
   }
 }
 

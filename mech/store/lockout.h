@@ -3,8 +3,8 @@
 // `lockout_window` seconds is refused for `lockout_duration` seconds, whether or not there is an
 // account of that name and whether or not the proof is right. Before that, a source that has failed
 // three times for a name is refused, for that name, for 1, 2, 4 … `lockout_delay` seconds after
-// each failure; what comes too soon counts for nothing. Either way the work of a logon is done all
-// the same, so that neither the answer nor its time tells a refused name from a wrong password.
+// each failure; what comes too soon counts for nothing. Either way the work of a wrong password is
+// done, whatever the password, so that neither the answer nor its time tells one from the other.
 //
 // A source is the network of the peer's address (/24, of IPv6 /64) where the application tells it,
 // otherwise the workstation that the peer claims. Whoever guesses claims another each time: a delay
@@ -17,27 +17,29 @@
 //
 // All of it is in 4096 words that the processes of one user share through
 // /run/gss-ntlm/lockout-UID; without that file they are those of this process and of the children
-// that it forks. A word belongs to a name, or to a source of a name, by a hash under the table's
-// random key. Eight neighbours form a set, and a full set gives up what matters least: a stranger's
-// failures, a known source, the lowest and oldest count, a lock last. Only a name's word takes the
-// place of a name's: whoever wants a count forgotten must fail for thousands of other names first.
+// that it forks (store/lockout_table.h). A word belongs to a name, or to a source of a name, by a
+// hash under the table's random key. Eight neighbours form a set, and a full set gives up what
+// matters least: a stranger's failures, a known source, the lowest and oldest count, a lock last.
+// Only a name's word takes the place of a name's: whoever wants a count forgotten must fail for
+// thousands of other names first.
 //
-//   file: [0-7] "NTLMLOCK" [8-11] version 3 [12-15] 4096 [16-31] key [32-63] zero, then the words
-//   word: bits 63-48 of the hash, 47 whether it is a source's, 46 whether the name has logged in
-//         from there, 45-28 failures, 27-0 seconds since boot: of a name's first failure, or of the
-//         one that locked; of a source's last logon or failure. 0: free.
+//   bits 63-48 of the hash, 47 whether it is a source's, 46 whether the name has logged in from
+//   there, 45-28 failures, 27-0 seconds since boot: of a name's first failure, or of the one that
+//   locked; of a source's last logon or failure. 0: free.
 //
-// Thread-safe and lock-free; settle() makes no system call, and allocates only for names that are
-// not ASCII.
+// Thread-safe and lock-free; no system call once it is there, and an allocation only for names that
+// are not ASCII.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <tl/expected.hpp>
 
 #include "protocol/logon.h"
+#include "store/lockout_table.h"
 
 namespace ntlm::store {
 
@@ -45,8 +47,7 @@ class Lockout {
  public:
   static constexpr const char* kDirectory = "/run/gss-ntlm";
 
-  // The table of `owner` in that directory. A file of another size or version is wiped; one that is
-  // missing is made if this user may. The error is a sentence.
+  // See LockoutTable.
   static tl::expected<std::unique_ptr<const Lockout>, std::string> open(
       const std::string& directory, std::uint32_t owner);
   // A table without a file, and why.
@@ -55,10 +56,6 @@ class Lockout {
   static const Lockout& of_process();
   static const Lockout* of_process_if_used();  // null before that
 
-  ~Lockout();
-  Lockout(const Lockout&) = delete;
-  Lockout& operator=(const Lockout&) = delete;
-
   // Why other processes do not share the table; empty: they do.
   const std::string& unshared() const { return unshared_; }
 
@@ -66,7 +63,7 @@ class Lockout {
   struct Place {
     std::size_t set;
     std::uint64_t tag;     // bits 63-47 of the word
-    std::uint64_t secret;  // further bits of the name's hash
+    std::uint64_t secret;  // further bits of a name's hash
   };
   Place place_of(const protocol::AccountName& name) const;
 
@@ -76,10 +73,13 @@ class Lockout {
     std::string_view workstation;  // by the peer's; counts where there is no address
   };
 
-  // What becomes of a verifier's answer: kAccountLocked while the name is locked and the source is
-  // not known; kTooSoon while the source waits; otherwise the answer itself, which counts as a
-  // failure if the proof was wrong (kLogonDenied, kUnknownAccount), and wipes the counts if it is a
-  // yes.
+  // Whether an attempt is refused whatever it proves: kAccountLocked while the name is locked and
+  // the source is not known; kTooSoon while the source waits.
+  std::optional<Error> refusal(const protocol::Policy& policy, Place name,
+                               const Source& source) const;
+  // What becomes of a verifier's answer: the refusal, if there is one by now; otherwise the answer
+  // itself, which counts as a failure if the proof was wrong (kLogonDenied, kUnknownAccount), and
+  // wipes the counts if it is a yes.
   Result<protocol::LogonResult> settle(const protocol::Policy& policy, Place name,
                                        const Source& source,
                                        Result<protocol::LogonResult> answer) const;
@@ -96,17 +96,19 @@ class Lockout {
   void clear() const;
 
  private:
-  struct Table;
   struct Moment;
   struct Found;
-  Lockout(Table* table, std::string unshared);
+  Lockout(LockoutTable::Mapped table, std::string unshared);
 
+  std::span<std::atomic<std::uint64_t>> set_of(Place place) const;
+  std::uint64_t look(const Moment& at, Place place) const;
   Found find(const Moment& at, Place place) const;
-  bool admit(const Moment& at, Place source, bool nameless,
-             const Result<protocol::LogonResult>& answer) const;
+  // Of a name with this word, or 0, from a source with that.
+  static std::optional<Error> refusal(const Moment& at, std::uint64_t count, std::uint64_t from);
+  bool admit(const Moment& at, Place source, bool logon, bool named) const;
   void count_failure(const Moment& at, Place name) const;
 
-  Table* table_;  // mapped
+  LockoutTable::Mapped table_;
   crypto::HmacMd5Key key_;
   std::string unshared_;
 };

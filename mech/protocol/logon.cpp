@@ -131,6 +131,16 @@ const NtHash& process_secret() {
   return secret;
 }
 
+// If so; the work is the same otherwise.
+void make_nobodys(NtHash& hash, bool change) {
+  const auto mask = static_cast<std::uint8_t>(0U - static_cast<unsigned>(change));
+  const auto secret = process_secret().expose();
+  const auto bytes = hash.expose_mutable();
+  std::transform(
+      bytes.begin(), bytes.end(), secret.begin(), bytes.begin(),
+      [mask](std::uint8_t a, std::uint8_t b) { return static_cast<std::uint8_t>(a ^ (b & mask)); });
+}
+
 }  // namespace
 
 Result<void> check_lists(const Policy& policy, const HostNames& host, const AccountName& account) {
@@ -163,12 +173,12 @@ std::string_view choose(bool first, std::string_view one, std::string_view other
 
 void stand_in(Account& account, bool known) {
   account.known = known;
-  const auto mask = static_cast<std::uint8_t>(static_cast<unsigned>(known) - 1U);
-  const auto secret = process_secret().expose();
-  const auto hash = account.nt_hash.expose_mutable();
-  std::transform(
-      hash.begin(), hash.end(), secret.begin(), hash.begin(),
-      [mask](std::uint8_t a, std::uint8_t b) { return static_cast<std::uint8_t>(a ^ (b & mask)); });
+  make_nobodys(account.nt_hash, !known);
+}
+
+// A stand-in's hash is nobody's already, and would become somebody's.
+void spoil(Account& account, bool refused) {
+  make_nobodys(account.nt_hash, refused && account.known);
 }
 
 Result<LogonResult> verify_with_hash(const LogonRequest& request, Account account,

@@ -96,6 +96,9 @@ std::string_view choose(bool first, std::string_view one, std::string_view other
 // Another account becomes the stand-in for one that is not there, unless `known`: with a hash that
 // nobody has. Its name is the store's to choose: the one that was asked for.
 void stand_in(Account& account, bool known);
+// If so, no password of the account is right any more: for one that is refused whatever is proven,
+// so that its right password takes the time of a wrong one.
+void spoil(Account& account, bool refused);
 
 // Answers from an account's hash, in this order: proof (constant time, as sent, upper-cased, empty
 // domain if policy says so), then the account's state (R49). Every failure of these is one status

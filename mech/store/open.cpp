@@ -116,8 +116,13 @@ class Chain final : public Verifier {
       return verify_with_hash(request, std::move(account), kind);
     }
     const Lockout::Place place = lockout_->place_of(account.name);
-    return lockout_->settle(request.policy, place, {request.address, request.workstation},
-                            verify_with_hash(request, std::move(account), kind));
+    const Lockout::Source source{request.address, request.workstation};
+    const auto refused = lockout_->refusal(request.policy, place, source);
+    protocol::spoil(account, refused.has_value());
+    auto answer = verify_with_hash(request, std::move(account), kind);
+    // Again: those that were proven meanwhile count.
+    return refused ? tl::unexpected(*refused)
+                   : lockout_->settle(request.policy, place, source, std::move(answer));
   }
 
   const protocol::HostNames* host_names() const override {

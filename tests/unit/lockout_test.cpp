@@ -54,8 +54,12 @@ class LockoutTest : public ::testing::Test {
   };
   Errc answer(const Lockout& lockout, const AccountName& name, Result<LogonResult> result,
               const From& from = "") const {
-    const auto settled = lockout.settle(policy_, lockout.place_of(name), from, std::move(result));
-    return settled ? Errc{} : settled.error().code;
+    const auto place = lockout.place_of(name);
+    const auto refused = lockout.refusal(policy_, place, from);
+    const auto settled = lockout.settle(policy_, place, from, std::move(result));
+    const Errc code = settled ? Errc{} : settled.error().code;
+    EXPECT_TRUE(!refused || refused->code == code);
+    return code;
   }
   Errc wrong(const Lockout& lockout, const AccountName& name, const From& from = "") const {
     return answer(lockout, name, fail(Errc::kLogonDenied, "test"), from);

@@ -340,6 +340,19 @@ TEST(CheckLists, DenyDomainLeavesLocalAccounts) {
   EXPECT_FALSE(check_lists(policy, host, {"user", "HOME"}));
 }
 
+TEST(Spoil, RightPasswordAndNoStandInsHash) {
+  Logon logon;
+  Account refused = Logon::account(), admitted = Logon::account(), nobody = Logon::account();
+  spoil(refused, true);
+  spoil(admitted, false);
+  stand_in(nobody, false);
+  spoil(nobody, true);
+  EXPECT_EQ(logon.error(std::move(refused)), Errc::kLogonDenied);
+  EXPECT_EQ(logon.error(std::move(admitted)), Errc{});
+  EXPECT_FALSE(equal_ct(nobody.nt_hash.expose(), Logon::account().nt_hash.expose()));
+  EXPECT_EQ(logon.error(std::move(nobody)), Errc::kUnknownAccount);
+}
+
 TEST(RefuseUnknown, NeverAYesAndShapeComesFirst) {
   Logon logon;
   EXPECT_EQ(refuse_unknown(logon.request()).code, Errc::kUnknownAccount);

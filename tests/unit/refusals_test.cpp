@@ -112,10 +112,12 @@ class Refusals : public ::testing::TestWithParam<const char*> {
     std::this_thread::sleep_for(std::chrono::milliseconds(40));
   }
 
-  Work refusal(const AccountName& name, NtlmVersion version, Errc expected) const {
-    LogonAttempt attempt(name, "not the password", host());
+  // threshold: failures that lock a name; 0: none do.
+  Work refusal(const AccountName& name, NtlmVersion version, Errc expected,
+               const char* password = "not the password", std::uint32_t threshold = 0) const {
+    LogonAttempt attempt(name, password, host());
     attempt.policy.accept_v1 = true;
-    attempt.policy.lockout_threshold = 0;
+    attempt.policy.lockout_threshold = threshold;
     attempt.respond(version);
     Work work;
     for (int time = 0; time < 2; ++time) {  // the first time, what is made once is made
@@ -123,7 +125,8 @@ class Refusals : public ::testing::TestWithParam<const char*> {
       const auto result = verifier_->verify(attempt.request());
       work = g_work;
       EXPECT_EQ(result.error().code, expected) << name.domain << "\\" << name.user;
-      EXPECT_STREQ(result.error().where, "AUTHENTICATE.NtChallengeResponse");
+      EXPECT_STREQ(result.error().where,
+                   threshold == 0 ? "AUTHENTICATE.NtChallengeResponse" : "lockout");
     }
     return work;
   }
@@ -146,6 +149,21 @@ TEST_P(Refusals, AnUnknownNameCostsWhatAWrongPasswordDoes) {
     // Without a domain: the one of this host.
     EXPECT_EQ(refusal({"boris", ""}, version, Errc::kUnknownAccount),
               refusal({"carol", ""}, version, Errc::kLogonDenied));
+  }
+}
+
+// Or a lock would hold off everybody but those who look at the time.
+TEST_P(Refusals, TheRightPasswordOfALockedNameCostsWhatAWrongOneDoes) {
+  LogonAttempt guess({"dave", "FAR"}, "not the password", host());
+  guess.policy.lockout_threshold = 1;
+  EXPECT_FALSE(verifier_->verify(guess.request()));
+  for (const NtlmVersion version : {NtlmVersion::kV2, NtlmVersion::kV1, NtlmVersion::kV1Session}) {
+    for (const char* domain : {"FAR", "far"}) {
+      const AccountName name{"dave", domain};
+      const Work wrong = refusal(name, version, Errc::kAccountLocked, "not the password", 1);
+      EXPECT_GT(wrong.digests + wrong.comparisons, 0U);
+      EXPECT_EQ(refusal(name, version, Errc::kAccountLocked, "secret", 1), wrong) << domain;
+    }
   }
 }
 

@@ -135,6 +135,25 @@ TEST_F(LockoutTest, LockEndsAfterItsDurationHoweverOftenItWasTried) {
   EXPECT_EQ(lockout_->state_of(policy_, lockout_->place_of(user_)).failures, 1u);
 }
 
+// 28 bits of seconds are eight and a half years.
+TEST_F(LockoutTest, LockAndDelayOverTheEndOfTheClock) {
+  g_now = (1 << 28) - 2;
+  for (int i = 0; i < 3; ++i) wrong(*lockout_, user_);
+  EXPECT_EQ(lockout_->state_of(policy_, lockout_->place_of(user_)).locked_for, 100u);
+  g_now += 99;
+  EXPECT_EQ(right(*lockout_, user_), Errc::kAccountLocked);
+  ++g_now;
+  EXPECT_EQ(right(*lockout_, user_), Errc{});
+  policy_.lockout_threshold = 10;
+  g_now = (1 << 28) - 1;
+  const AccountName other{"other", "DOM"};
+  for (int i = 0; i < 3; ++i) wrong(*lockout_, other);
+  ++g_now;
+  EXPECT_EQ(right(*lockout_, other), Errc::kTooSoon);
+  ++g_now;
+  EXPECT_EQ(right(*lockout_, other), Errc{});
+}
+
 TEST_F(LockoutTest, SuccessForgetsFailures) {
   for (int i = 0; i < 10; ++i) {
     EXPECT_EQ(wrong(*lockout_, user_), Errc::kLogonDenied);

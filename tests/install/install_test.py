@@ -78,6 +78,14 @@ class Install(unittest.TestCase):
                  if line and not line.startswith("#")]
         self.assertEqual(lines, [["gss_ntlm", "1.3.6.1.4.1.311.2.2.10", f"{LIB}/gss/gss_ntlm.so"]])
 
+    def test_mechanism_links_nothing_that_a_gss_program_has_not(self):
+        # winbind's library comes by dlopen, where a configuration names it.
+        dynamic = subprocess.run(["readelf", "-d", self.at(f"{LIB}/gss/gss_ntlm.so")], check=True, capture_output=True,
+                                 text=True).stdout
+        needed = {line.split("[")[1].split(".so")[0] for line in dynamic.splitlines() if "(NEEDED)" in line}
+        self.assertLessEqual(needed, {"libgssapi_krb5", "libkrb5", "libcrypto", "libc", "libm", "ld-linux-x86-64",
+                                      "ld-linux-aarch64"}, dynamic)
+
     def test_configuration_of_the_administrator_is_kept(self):
         path = self.at("/etc/gss/ntlm.conf")
         shipped = path.read_text()

@@ -124,8 +124,8 @@ std::string notes(const AuditSummary& summary, const LineCounts& lines) {
     note(fmt::format("Names that are rare are summed up as {}", AuditSummary::kRare));
   }
   for (const auto& [text, tally] : summary.events()) {
-    note(fmt::format("{} ({}, last {} UTC)", text, counted(tally.count, "time", "times"),
-                     utc_text(tally.last)));
+    out += fmt::format("<li><bdi>{}</bdi> ({}, last {} UTC)</li>\n", html(text),
+                       counted(tally.count, "time", "times"), utc_text(tally.last));
   }
   return out;
 }

@@ -149,6 +149,10 @@ def test_page(directory):
     page.js("const t = document.getElementById('search'); t.value = 'pwned'; t.dispatchEvent(new Event('input'))")
     shown = page.js("document.querySelector('#body tr').cells[0].textContent")
     h.check(records.HOSTILE in shown, "and shown as what it is", shown)
+    h.check(page.js("[...document.querySelectorAll('.steps code, .notes bdi')].length > 2 &&"
+                    "[...document.querySelectorAll('.steps code, .notes bdi')].every("
+                    "each => getComputedStyle(each).unicodeBidi === 'isolate')"),
+            "and turns the direction of no text but its own")
     h.check(not page.complaints, "the console is empty", str(page.complaints)[:2000])
     h.check(set(page.requests) == {target.as_uri()}, "nothing but the page was asked for", str(page.requests))
     # Even a script that got in could fetch nothing.

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A systemd that is the first process of its own name spaces, on a copy of this host's files that goes with it."""
+"""A systemd that is the first process of its own name spaces, on a copy of this host's files that goes with it. Of the
+kernel that it shares with the host it may change nothing."""
 import atexit
 import os
 import pathlib
@@ -18,6 +19,11 @@ mount -t tmpfs tmpfs "$1"
 mkdir "$1/up" "$1/work" "$root"
 mount -t overlay -o "lowerdir=/,upperdir=$1/up,workdir=$1/work" overlay "$root"
 mount -t proc proc "$root/proc"
+for each in sys sysrq-trigger; do
+  [ -e "$root/proc/$each" ] || continue
+  mount --bind "$root/proc/$each" "$root/proc/$each"
+  mount -o remount,bind,ro "$root/proc/$each"
+done
 mount -t sysfs -o ro sysfs "$root/sys"
 for each in run tmp dev; do mount -t tmpfs -o mode=755 tmpfs "$root/$each"; done
 mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
@@ -36,7 +42,7 @@ umount -l host
 rmdir host
 echo booting
 exec env -i container=private PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-  /lib/systemd/systemd --unit=basic.target --log-target=journal --show-status=no
+  setpriv --bounding-set=-sys_module,-sys_time,-sys_rawio,-syslog /lib/systemd/systemd --unit=basic.target --log-target=journal --show-status=no
 """
 
 
@@ -62,7 +68,7 @@ def _cgroup():
 
 class Systemd:
     def __init__(self, directory):
-        h.need("unshare", "nsenter", "pivot_root", "ip", "cmake", "systemctl")
+        h.need("unshare", "nsenter", "pivot_root", "setpriv", "ip", "cmake", "systemctl")
         self.group = _cgroup()
         if self.group is None:
             _not_here("no cgroup of version 2 can be made here")

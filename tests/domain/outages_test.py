@@ -11,7 +11,8 @@ from domain import HERE, LAB, MECH_CONF, MINOR, Domain, main
 from lab import PASSWORD, TRUSTED_PASSWORD
 
 DEADLINE = 5.0  # [ntlm] store_deadline
-# What a busy machine may add. Less than half of the deadline: who waits for that, or for it twice, is still told apart.
+LATE = 0.5  # what a refusal may take beyond it, on a busy machine too (5.26 s at a load of 13 on two processors)
+# What a busy machine may add to a logon that waits for nothing: less than half of the deadline.
 SLACK = 2.0
 ALICE = ("LAB\\alice", PASSWORD, 0)
 ERIN = ("TRUSTED\\erin", TRUSTED_PASSWORD, 0)
@@ -57,7 +58,7 @@ class Outages(Domain):
         results = self.worker.log_in(*[ALICE] * 4, *local)
         for got, seconds, _ in results[:4]:
             self.assertEqual(hex(got), hex(minor))
-            self.assertLess(seconds, DEADLINE + SLACK)
+            self.assertLess(seconds, DEADLINE + LATE)
             if at_once:
                 self.assertLess(seconds, SLACK)
         for got, seconds, name in results[4:]:
@@ -127,7 +128,7 @@ class Outages(Domain):
             own = [("LAB\\alice", PASSWORD, 0.5 + i / 2) for i in range(8)]
             results = self.worker.log_in(ERIN, *own)
             self.assertEqual(hex(results[0][0]), hex(MINOR["NO_AUTHORITY"]))
-            self.assertLess(results[0][1], DEADLINE + SLACK)
+            self.assertLess(results[0][1], DEADLINE + LATE)
             for got, seconds, name in results[1:]:
                 self.assertEqual((got, name), (0, "LAB\\alice"))
                 self.assertLess(seconds, SLACK)

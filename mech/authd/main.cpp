@@ -180,8 +180,7 @@ int run_store(const Daemon& daemon, const std::vector<FileDescriptor>& sockets) 
   if (!verifier) {
     return complain(kConfiguration, daemon.settings.config.path() + ": [ntlm] " + verifier.error());
   }
-  const protocol::HostNames* wish = (*verifier)->host_names();
-  const auto names = protocol::host_names(daemon.settings.config, wish, "", "");
+  (void)(*verifier)->host_names();  // loads the libraries of the stores
   warm_up();
   if (const std::string_view why = store::lockout_fault();
       !why.empty() && daemon.policy.lockout_threshold != 0) {
@@ -196,11 +195,11 @@ int run_store(const Daemon& daemon, const std::vector<FileDescriptor>& sockets) 
   std::vector<std::jthread> threads;
   threads.reserve(sockets.size());
   for (const FileDescriptor& socket : sockets) {
-    threads.emplace_back([&verifier, &daemon, &names, fd = socket.get()] {
-      serve_store(fd, **verifier, daemon.policy, names);
+    threads.emplace_back([&verifier, &daemon, fd = socket.get()] {
+      serve_store(fd, **verifier, daemon.policy);  // until the front is gone
     });
   }
-  threads.clear();  // until the front is gone
+  threads.clear();
   return 0;
 }
 

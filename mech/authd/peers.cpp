@@ -18,9 +18,8 @@ using protocol::Policy;
 using Sentence = tl::unexpected<std::string>;
 
 constexpr uid_t kNoUid = 4294967295;
-constexpr std::size_t kMaxConnections = 1024;  // of one uid
-constexpr std::size_t kMaxOfStranger = 4;      // of one without a line, to be told so
-constexpr std::size_t kMaxExchanges = 1024;
+constexpr std::size_t kMaxConnections = 1024;   // of one uid
+constexpr std::size_t kMaxOfStranger = 4;       // of one without a line, to be told so
 constexpr std::uint32_t kMostRate = 1'000'000;  // as of the keys `rate` and `burst`
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
@@ -227,7 +226,7 @@ bool Peers::connect(uid_t uid, std::size_t section) {
   const Bucket begins(listed ? sections_[section].rate : 1, listed ? sections_[section].burst : 1,
                       now);
   const Bucket records(records_per_second_, records_per_second_, now);
-  Use& use = uses_.try_emplace(uid, Use{begins, records}).first->second;
+  Use& use = uses_.try_emplace(uid, begins, records).first->second;
   if (use.connections >= (listed ? kMaxConnections : kMaxOfStranger)) {
     return false;
   }
@@ -240,19 +239,9 @@ void Peers::disconnect(uid_t uid) {
   --uses_.at(uid).connections;
 }
 
-bool Peers::open_exchange(uid_t uid) {
+Exchanges& Peers::exchanges(uid_t uid) {
   const std::lock_guard lock(mutex_);
-  Use& use = uses_.at(uid);
-  if (use.exchanges >= kMaxExchanges) {
-    return false;
-  }
-  ++use.exchanges;
-  return true;
-}
-
-void Peers::close_exchange(uid_t uid) {
-  const std::lock_guard lock(mutex_);
-  --uses_.at(uid).exchanges;
+  return uses_.at(uid).exchanges;
 }
 
 bool Peers::may_begin(uid_t uid) {

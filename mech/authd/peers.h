@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "authd/exchanges.h"
 #include "base/config.h"
 #include "protocol/policy.h"
 
@@ -63,12 +64,11 @@ class Peers {
   // Of a uid's line; sections().size(): it has none, and may not ask.
   std::size_t section_of(uid_t uid) const;
 
-  // A connection or an exchange more; false when this uid has its share. Each
-  // true is given back.
+  // A connection more; false when this uid has its share. Each true is given back.
   bool connect(uid_t uid, std::size_t section);
   void disconnect(uid_t uid);
-  bool open_exchange(uid_t uid);
-  void close_exchange(uid_t uid);
+  // Of a uid that has connected.
+  Exchanges& exchanges(uid_t uid);
   // Whether this uid may begin now.
   bool may_begin(uid_t uid);
   // A proof failed; true when there are so many that the answer has to wait.
@@ -79,9 +79,11 @@ class Peers {
 
  private:
   struct Use {
+    Use(Bucket begins, Bucket refusals) : bucket(begins), records(refusals) {}
     Bucket bucket, records;
-    std::size_t connections = 0, exchanges = 0;
+    std::size_t connections = 0;
     std::uint64_t unrecorded = 0;
+    Exchanges exchanges;
   };
   std::vector<Section> sections_;
   std::mutex mutex_;

@@ -5,87 +5,83 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <deque>
 #include <map>
+#include <stdexcept>
 #include <system_error>
 
-#include "authd/exchanges.h"
-#include "base/reason.h"
-#include "protocol/attempt.h"
-#include "protocol/host.h"
+#include "authd/shares.h"
+#include "base/text.h"
 
 namespace ntlm::authd {
 namespace {
 
-using authority::Handle;
-using authority::Reply;
-using protocol::Acceptor;
-using protocol::AcceptorSetup;
+using protocol::LogonRequest;
+using protocol::LogonResult;
 using std::chrono::milliseconds;
+using std::chrono::seconds;
 using std::chrono::steady_clock;
 
 constexpr milliseconds kFailureDelay{250};
 constexpr milliseconds kAcceptPause{100};
+constexpr seconds kNextLook{1};          // at the stores' names
+constexpr std::size_t kMaxWaiting = 64;  // attempts of one connection that wait for a verdict
+constexpr std::size_t kMaxOfUser = 512;  // and of one user
 
 struct Connection {
-  FileDescriptor socket;
-  std::uint64_t number = 0;
-  uid_t uid = 0;
-  std::size_t section = 0;
-  std::string peer;      // for the audit record
-  bool waiting = false;  // for the answer to a failure; nothing is read from it before
-  Exchanges exchanges;
-};
+  FileDescriptor socket;  // none: it is closed
+  Caller caller;
+  std::size_t waiting = 0;  // attempts that wait for a verdict
+  std::size_t delayed = 0;  // answers that wait
+  bool watched = true;      // for frames; otherwise for its end only
 
+  bool open() const { return socket.get() >= 0; }
+};
+using Shared = std::shared_ptr<Connection>;
+
+// An answer to a failure, which the next guess waits for too.
 struct Delayed {
   Time due;
-  int fd;
-  std::uint64_t connection;
+  Shared connection;
   SecretBytes frame;
 };
 
-struct Answer {
-  Reply reply;
-  SecretBytes acceptor;  // that the reply points at
-  Bytes challenge;
-  bool wait = false;
+// An attempt that waits for its verdict.
+struct Waiting {
+  Shared connection;
+  std::uint32_t number = 0;  // of the worker's request
+  Bytes frame;               // that the attempt views
+  Attempt attempt;
+  Share share;
+  SecretBytes question;  // until it is asked
 };
+
+// Over all threads.
+std::uint64_t next_connection() {
+  static constinit std::atomic<std::uint64_t> number{0};
+  return number.fetch_add(1, std::memory_order_relaxed);
+}
 
 }  // namespace
 
 struct Loop::State {
-  State(const ServerSettings& given, Peers& all, int socket, FileDescriptor store_socket)
-      : settings(given),
-        peers(all),
+  State(const ServerSettings& settings, Peers& all, int socket, FileDescriptor store_socket)
+      : peers(all),
+        deadline(settings.config.number("ntlm", "store_deadline")),
         listener(socket),
-        store(std::make_shared<StoreClient>(std::move(store_socket))),
+        store(std::move(store_socket)),
+        acceptors(settings, all),
         epoll(::epoll_create1(EPOLL_CLOEXEC)) {
-    learn_names();
+    const StoreFacts facts = store.facts();
+    slow = facts.serves_domain;
+    acceptors.learn(facts);
     listen();
     // The store's end is always told, whatever is asked for.
-    if (!listening || !watch(store->descriptor(), 0)) {
+    if (!listening || !watch(store.descriptor(), slow ? std::uint32_t{EPOLLIN} : 0)) {
       throw std::system_error(errno, std::generic_category(), "epoll");
     }
-  }
-
-  // The acceptor's setup for each section, with the names that the stores wish for; the last is of
-  // those who may not ask.
-  void learn_names() {
-    const StoreFacts facts = store->facts();
-    named = facts.host.has_value() || !facts.serves_domain;
-    next_look = steady_clock::now() + std::chrono::seconds(1);
-    const auto names = protocol::host_names(settings.config, facts.host ? &*facts.host : nullptr,
-                                            std::string(), std::string());
-    setups.clear();
-    const auto setup = [&](const protocol::Policy& policy) {
-      setups.push_back(std::make_shared<const AcceptorSetup>(
-          policy, names, std::shared_ptr<const protocol::Verifier>(store)));
-    };
-    for (const Section& section : peers.sections()) {
-      setup(section.policy);
-    }
-    setup(protocol::Policy());
   }
 
   bool watch(int fd, std::uint32_t events, int operation = EPOLL_CTL_ADD) const {
@@ -108,6 +104,9 @@ struct Loop::State {
     if (!delayed.empty()) {
       due = std::min(due, delayed.front().due);
     }
+    if (!queue.empty()) {
+      due = std::min(due, waiting.at(queue.front())->attempt.started + deadline);
+    }
     if (due == Time::max()) {
       return -1;
     }
@@ -116,6 +115,9 @@ struct Loop::State {
   }
 
   void do_what_is_due() {
+    if (listening && delayed.empty() && queue.empty()) {
+      return;
+    }
     const Time now = steady_clock::now();
     if (!listening && now >= resume) {
       listen();
@@ -123,14 +125,16 @@ struct Loop::State {
     while (!delayed.empty() && delayed.front().due <= now) {
       const Delayed one = std::move(delayed.front());
       delayed.pop_front();
-      const auto found = connections.find(one.fd);
-      if (found == connections.end() || found->second.number != one.connection) {
-        continue;
+      --one.connection->delayed;
+      if (one.connection->open() &&
+          (!send(*one.connection, one.frame) || !update(*one.connection))) {
+        close(*one.connection);
       }
-      found->second.waiting = false;
-      if (!send(found->second, one.frame) || !watch(one.fd, EPOLLIN, EPOLL_CTL_MOD)) {
-        close(found->second);
-      }
+    }
+    while (!queue.empty() && waiting.at(queue.front())->attempt.started + deadline <= now) {
+      const auto late = waiting.extract(queue.front());
+      queue.pop_front();
+      settle(*late.mapped(), fail(Errc::kNoAuthority, "authd.queue"));
     }
   }
 
@@ -156,23 +160,32 @@ struct Loop::State {
     if (!peers.connect(peer.uid, section)) {
       return;
     }
-    Connection& made = connections[fd];
-    made.socket = std::move(socket);
-    made.number = next_connection++;
-    made.uid = peer.uid;
-    made.section = section;
-    made.peer = "uid " + std::to_string(peer.uid) + " pid " + std::to_string(peer.pid);
+    const auto made = std::make_shared<Connection>();
+    made->socket = std::move(socket);
+    made->caller = {next_connection(), peer.uid, section,
+                    "uid " + std::to_string(peer.uid) + " pid " + std::to_string(peer.pid)};
+    connections[fd] = made;
     if (!watch(fd, EPOLLIN)) {
-      close(made);
+      close(*made);
     }
   }
 
+  // Attempts that wait for their verdict go on: each has its record.
   void close(Connection& connection) {
-    for (std::size_t i = connection.exchanges.size(); i > 0; --i) {
-      peers.close_exchange(connection.uid);
+    peers.exchanges(connection.caller.uid).close(connection.caller.connection);
+    peers.disconnect(connection.caller.uid);
+    const FileDescriptor socket = std::exchange(connection.socket, FileDescriptor());
+    connections.erase(socket.get());
+  }
+
+  // Frames are taken from a connection unless answers to failures wait, or too many verdicts.
+  bool update(Connection& connection) const {
+    const bool wanted = connection.delayed == 0 && connection.waiting < kMaxWaiting;
+    if (wanted == connection.watched) {
+      return true;
     }
-    peers.disconnect(connection.uid);
-    connections.erase(connection.socket.get());
+    connection.watched = wanted;
+    return watch(connection.socket.get(), wanted ? std::uint32_t{EPOLLIN} : 0, EPOLL_CTL_MOD);
   }
 
   // A worker that does not read its answers gets no more of them.
@@ -181,17 +194,32 @@ struct Loop::State {
                   MSG_NOSIGNAL | MSG_DONTWAIT) == static_cast<ssize_t>(frame.size());
   }
 
-  // One frame; false: the connection is to be closed.
-  bool serve(Connection& connection) {
-    if (connection.waiting) {  // and did not: it has gone
+  // False: the connection is to be closed.
+  bool reply(const Shared& connection, std::uint32_t number, Answer answer) {
+    answer.reply.number = number;
+    auto frame = authority::write_reply(answer.reply);
+    if (!frame) {
       return false;
+    }
+    if (!answer.wait) {
+      return send(*connection, *frame);
+    }
+    ++connection->delayed;
+    delayed.push_back({steady_clock::now() + kFailureDelay, connection, std::move(*frame)});
+    return update(*connection);
+  }
+
+  // One frame; false: the connection is to be closed.
+  bool serve(const Shared& connection, std::uint32_t event) {
+    if (!connection->watched) {
+      return (event & (EPOLLHUP | EPOLLERR)) == 0;
     }
     iovec part{request.data(), request.size()};
     msghdr message{};
     message.msg_iov = &part;
     message.msg_iovlen = 1;
     const ssize_t size =
-        ::recvmsg(connection.socket.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        ::recvmsg(connection->socket.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (size < 0) {
       return errno == EAGAIN || errno == EINTR;
     }
@@ -199,146 +227,154 @@ struct Loop::State {
     if (size == 0 || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
       return false;
     }
-    const auto parsed =
-        authority::read_request(ByteView(request).first(static_cast<std::size_t>(size)));
+    const ByteView frame = ByteView(request).first(static_cast<std::size_t>(size));
+    const auto parsed = authority::read_request(frame);
     if (!parsed) {
       return false;
     }
     if (const auto* abort = std::get_if<authority::Abort>(&parsed->body)) {
-      if (connection.exchanges.take(abort->handle)) {
-        peers.close_exchange(connection.uid);
-      }
+      acceptors.abort(connection->caller, abort->handle);
       return true;
     }
-    const auto* begin = std::get_if<authority::Begin>(&parsed->body);
-    Answer answer = begin != nullptr
-                        ? on_begin(connection, *begin)
-                        : on_finish(connection, std::get<authority::Finish>(parsed->body));
-    answer.reply.number = parsed->number;
-    auto frame = authority::write_reply(answer.reply);
-    if (!frame) {
+    if (const auto* begin = std::get_if<authority::Begin>(&parsed->body)) {
+      look_at_names();
+      return reply(connection, parsed->number, acceptors.begin(connection->caller, *begin));
+    }
+    return slow ? finish_later(connection, frame) : finish(connection, *parsed);
+  }
+
+  bool finish(const Shared& connection, const authority::Request& parsed) {
+    Attempt attempt{steady_clock::now(), std::get<authority::Finish>(parsed.body)};
+    auto next = acceptors.finish(connection->caller, attempt);
+    const auto* question = std::get_if<LogonRequest>(&next);
+    return reply(connection, parsed.number,
+                 question == nullptr
+                     ? std::move(std::get<Answer>(next))
+                     : acceptors.settle(connection->caller, attempt, store.verify(*question)));
+  }
+
+  // The same, where the verdict comes by and by: until then the attempt has its own frame.
+  bool finish_later(const Shared& connection, ByteView frame) {
+    auto later = std::make_unique<Waiting>();
+    later->connection = connection;
+    later->frame.assign(frame.begin(), frame.end());
+    const auto parsed = authority::read_request(later->frame);
+    later->number = parsed->number;
+    later->attempt = {steady_clock::now(), std::get<authority::Finish>(parsed->body)};
+    auto next = acceptors.finish(connection->caller, later->attempt);
+    if (auto* answer = std::get_if<Answer>(&next)) {
+      return reply(connection, later->number, std::move(*answer));
+    }
+    const LogonRequest& question = std::get<LogonRequest>(next);
+    const std::uint32_t number = next_question();
+    auto written = write_question(number, question);
+    const uid_t uid = connection->caller.uid;
+    if (written && users[uid] >= kMaxOfUser) {
+      written = fail(Errc::kTooManyLogons, "authd.waiting");
+    }
+    if (!written) {
+      return reply(connection, later->number,
+                   acceptors.settle(connection->caller, later->attempt,
+                                    tl::unexpected<Error>(written.error())));
+    }
+    later->question = std::move(*written);
+    later->share = {uid, domain_of(question.account), acceptors.is_host(question.account.domain)};
+    ++users[uid];
+    ++connection->waiting;
+    if (!ask(*later)) {
+      queue.push_back(number);
+    }
+    waiting.emplace(number, std::move(later));
+    return update(*connection);
+  }
+
+  // A user without a domain, and one in the form user@domain, of which nobody knows whose he is.
+  static std::string domain_of(const protocol::AccountName& account) {
+    return account.domain.empty() && account.user.find('@') != account.user.npos
+               ? "@"
+               : upper_utf8(account.domain);
+  }
+
+  std::uint32_t next_question() {
+    do {
+      ++last_question;
+    } while (last_question == 0 || waiting.contains(last_question));
+    return last_question;
+  }
+
+  // False: not now.
+  bool ask(Waiting& one) {
+    if (!shares.take(one.share)) {
       return false;
     }
-    if (!answer.wait) {
-      return send(connection, *frame);
+    if (!store.send(one.question)) {
+      shares.give_back(one.share);
+      return false;
     }
-    connection.waiting = true;
-    delayed.push_back({steady_clock::now() + kFailureDelay, connection.socket.get(),
-                       connection.number, std::move(*frame)});
-    return watch(connection.socket.get(), 0, EPOLL_CTL_MOD);
+    one.question = SecretBytes();
+    return true;
   }
 
-  Answer on_begin(Connection& connection, const authority::Begin& begin) {
-    if (!named && steady_clock::now() >= next_look) {
-      learn_names();
+  void on_answer() {
+    auto answer = store.receive();
+    if (!answer) {
+      return;
     }
-    const auto started = steady_clock::now();
-    OpenExchange exchange{
-        {},
-        Acceptor(setups[connection.section], protocol::system_clock(), protocol::system_random()),
-        std::string(begin.service)};
-    if (connection.section == peers.sections().size()) {
-      return refuse(connection, exchange, {Errc::kAuthorityAccess, "authd.peer"}, started);
+    if (const auto* facts = std::get_if<StoreFacts>(&answer->body)) {
+      acceptors.learn(*facts);
+      looking = false;
+      return;
     }
-    if (!peers.may_begin(connection.uid)) {
-      return refuse(connection, exchange, {Errc::kTooManyLogons, "authd.rate"}, started);
+    const auto asked = waiting.extract(answer->number);
+    if (asked.empty() || !asked.mapped()->question.empty()) {
+      throw std::runtime_error("the store process answers what nobody asked");
     }
-    exchange.acceptor.set_options(peers.sections()[connection.section].admit(begin.options));
-    auto step = exchange.acceptor.step(begin.negotiate, nullptr);
-    if (!step) {
-      return refuse(connection, exchange, step.error(), started);
+    shares.give_back(asked.mapped()->share);
+    settle(*asked.mapped(), std::move(std::get<Result<LogonResult>>(answer->body)));
+    for (auto next = queue.begin(); next != queue.end();) {
+      next = ask(*waiting.at(*next)) ? queue.erase(next) : next + 1;
     }
-    // Whoever opens more than its share loses its own oldest ones.
-    if (connection.exchanges.full() || !peers.open_exchange(connection.uid)) {
-      if (connection.exchanges.size() == 0) {
-        return refuse(connection, exchange, {Errc::kTooManyLogons, "authd.exchanges"}, started);
-      }
-      connection.exchanges.drop_oldest();
-    }
-    protocol::system_random().fill(exchange.handle);
-    Answer answer;
-    answer.challenge = std::move(step->token);
-    answer.reply.body = authority::Challenge{exchange.handle, answer.challenge};
-    connection.exchanges.add(std::move(exchange));
-    return answer;
   }
 
-  Answer on_finish(Connection& connection, const authority::Finish& finish) {
-    const auto started = steady_clock::now();
-    auto exchange = connection.exchanges.take(finish.handle);
-    if (!exchange) {
-      OpenExchange none{
-          {},
-          Acceptor(setups[connection.section], protocol::system_clock(), protocol::system_random()),
-          {}};
-      return refuse(connection, none, {Errc::kDeadContext, "authd.handle"}, started);
+  void settle(Waiting& one, Result<LogonResult> verdict) {
+    const Shared& connection = one.connection;
+    if (--users[connection->caller.uid] == 0) {
+      users.erase(connection->caller.uid);
     }
-    peers.close_exchange(connection.uid);
-    Acceptor& acceptor = exchange->acceptor;
-    acceptor.set_options(peers.sections()[connection.section].admit(finish.options));
-    const auto step =
-        acceptor.step(finish.authenticate, finish.bindings ? &*finish.bindings : nullptr);
-    if (!step) {
-      return refuse(connection, *exchange, step.error(), started);
+    --connection->waiting;
+    Answer answer = acceptors.settle(connection->caller, one.attempt, std::move(verdict));
+    if (connection->open() &&
+        (!reply(connection, one.number, std::move(answer)) || !update(*connection))) {
+      close(*connection);
     }
-    SecretWriter writer(1024, authority::kMaxReply - 64);
-    acceptor.save(writer);
-    auto saved = std::move(writer).finish("authd.acceptor");
-    if (!saved) {
-      return refuse(connection, *exchange, saved.error(), started);
-    }
-    Answer answer;
-    answer.acceptor = std::move(*saved);
-    answer.reply.body = authority::Acceptance{answer.acceptor};
-    record(connection, *exchange, nullptr, started);
-    return answer;
   }
 
-  Answer refuse(const Connection& connection, const OpenExchange& exchange, const Error& error,
-                Time started) {
-    if (const auto unrecorded = peers.record_refusal(connection.uid)) {
-      record(connection, exchange, &error, started, *unrecorded);
+  // A domain that could not say its names may be able to by now.
+  void look_at_names() {
+    if (!acceptors.named() && !looking && steady_clock::now() >= next_look) {
+      next_look = steady_clock::now() + kNextLook;
+      looking = store.send(kFactsQuestion);
     }
-    // Whether an answer waits says no more than the answer does.
-    const Errc told = protocol::outward(error).code;
-    Answer answer;
-    answer.reply.body = told;
-    answer.wait = told == Errc::kLogonDenied && peers.failed();
-    return answer;
   }
 
-  void record(const Connection& connection, const OpenExchange& exchange, const Error* error,
-              Time started, std::uint64_t unrecorded = 0) const {
-    AuditEvent event = protocol::attempt(exchange.acceptor, error);
-    event.unreported = unrecorded;
-    event.service = exchange.service;
-    event.peer = connection.peer;
-    std::string principal;
-    if (error == nullptr) {
-      const protocol::Principal& who = exchange.acceptor.established()->principal;
-      principal =
-          who.anonymous ? "ANONYMOUS" : protocol::display(who.account, settings.display_form);
-      event.principal = principal;
-    }
-    event.duration_us = static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - started)
-            .count());
-    audit(settings.audit, event);
-  }
-
-  const ServerSettings& settings;
   Peers& peers;
+  const seconds deadline;  // of an attempt that cannot be asked about
   const int listener;
-  std::shared_ptr<StoreClient> store;
+  StoreClient store;
+  Acceptors acceptors;
   FileDescriptor epoll;
-  std::vector<std::shared_ptr<const AcceptorSetup>> setups;  // of each section
-  bool named = false;  // false: the stores' domain could not say its names yet
-  Time next_look;
+  bool slow = false;  // a store may take its time
+  bool looking = false;
+  Time next_look = steady_clock::now() + kNextLook;
   bool listening = false;
   Time resume;
-  std::map<int, Connection> connections;
-  std::uint64_t next_connection = 0;
+  std::map<int, Shared> connections;
   std::deque<Delayed> delayed;
+  std::map<std::uint32_t, std::unique_ptr<Waiting>> waiting;  // by the number of its question
+  std::deque<std::uint32_t> queue;                            // of those not asked yet
+  std::map<uid_t, std::size_t> users;                         // how many wait
+  Shares shares;
+  std::uint32_t last_question = 0;
   std::array<std::uint8_t, authority::kMaxRequest> request{};
 };
 
@@ -352,17 +388,23 @@ void Loop::run() {
     const int count = ::epoll_wait(state_->epoll.get(), events.data(),
                                    static_cast<int>(events.size()), state_->patience());
     for (int i = 0; i < count; ++i) {
-      const int fd = events[static_cast<std::size_t>(i)].data.fd;
+      const epoll_event& event = events[static_cast<std::size_t>(i)];
+      const int fd = event.data.fd;
       if (fd == state_->listener) {
         state_->accept();
         continue;
       }
-      if (fd == state_->store->descriptor()) {
-        (void)state_->store->facts();  // ends the process
+      if (fd == state_->store.descriptor()) {
+        state_->on_answer();  // ends the process when the store's has ended
+        continue;
       }
       const auto found = state_->connections.find(fd);
-      if (found != state_->connections.end() && !state_->serve(found->second)) {
-        state_->close(found->second);
+      if (found == state_->connections.end()) {
+        continue;
+      }
+      const Shared connection = found->second;
+      if (!state_->serve(connection, event.events)) {
+        state_->close(*connection);
       }
     }
     state_->do_what_is_due();

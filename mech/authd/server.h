@@ -1,25 +1,19 @@
 // SPDX-License-Identifier: MIT
-// The front: it takes frames from workers, plays the acceptor's part with the policy of each, and
-// writes the audit records. Every thread has a Loop of its own, with the connections that it
-// accepted; what all share (Peers) locks itself.
+// The front: it takes frames from workers, and has them answered (acceptors.h). Every thread has a
+// Loop of its own, with the connections that it accepted; what all share (Peers) locks itself.
+//
+// Where a store may take its time, the loop goes on with other connections until the store
+// process has answered; otherwise it waits for the answer, which is there sooner than it could have
+// slept.
 #pragma once
 
 #include <memory>
-#include <string>
 
+#include "authd/acceptors.h"
 #include "authd/peers.h"
 #include "authd/verify.h"
-#include "base/audit.h"
-#include "base/config.h"
-#include "protocol/acceptor.h"
 
 namespace ntlm::authd {
-
-struct ServerSettings {
-  Config config;  // for the names of the host
-  AuditSettings audit;
-  protocol::DisplayForm display_form = protocol::DisplayForm::kDomainBackslashUser;
-};
 
 class Loop {
  public:

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: MIT
 // What the two processes of ntlm-authd say to each other: one datagram there and one back,
-// little-endian.
-//   VERIFY  u8 1, u8 version, challenge[8], then blocks: user and domain in UTF-16LE, both in
-//   UTF-8,
-//           workstation, NT response, LM response; flag: machine accounts too; block: address
-//           -> u8 1, session base key[16], principal, text store | u8 0, u16 Errc, u8 of a domain
-//   FACTS   u8 2
-//           -> u8 serves a domain, u8 whether names follow, four texts
+// little-endian. Answers come in any order.
+//   VERIFY  u32 number, not 0; u8 version, challenge[8], then blocks: user and domain in UTF-16LE,
+//           both in UTF-8, workstation, NT response, LM response; flag: machine accounts too;
+//           block: address; texts: the NetBIOS names that CHALLENGE bore, of the computer and of
+//           the domain
+//           -> the number, u8 1, session base key[16], principal, text store
+//            | the number, u8 0, u16 Errc, u8 of a domain
+//   FACTS   u32 0
+//           -> u32 0, u8 serves a domain, u8 whether names follow, four texts
 #pragma once
 
 #include <array>
 #include <optional>
+#include <variant>
 
 #include "protocol/logon.h"
 #include "protocol/name.h"
@@ -25,15 +28,18 @@ struct StoreFacts {
   bool serves_domain = false;
 };
 
-Result<SecretBytes> write_question(const protocol::LogonRequest& request);
-inline constexpr std::array<std::uint8_t, 1> kFactsQuestion = {2};
+Result<SecretBytes> write_question(std::uint32_t number, const protocol::LogonRequest& request);
+inline constexpr std::array<std::uint8_t, 4> kFactsQuestion = {0, 0, 0, 0};
 
 // What the store process answers; it bears a key. Nothing: the question is none.
 std::optional<SecretBytes> answer(ByteView question, const protocol::Verifier& verifier,
-                                  const protocol::Policy& policy, const protocol::HostNames& host);
+                                  const protocol::Policy& policy);
 
-// Nothing: the answer is none.
-std::optional<Result<protocol::LogonResult>> read_verdict(ByteView answer);
-std::optional<StoreFacts> read_facts(ByteView answer);
+struct StoreAnswer {
+  std::uint32_t number = 0;  // of the question
+  std::variant<StoreFacts, Result<protocol::LogonResult>> body;
+};
+// Nothing: it is none.
+std::optional<StoreAnswer> read_answer(ByteView frame);
 
 }  // namespace ntlm::authd

@@ -9,6 +9,8 @@
 //                       (3.2.5.1.2)   age; proof; MIC; bindings, target;
 //                                     account; keys
 //   ExpectVerdict       AUTHENTICATE  all of them, by the authority        Established
+//   ExpectLogon         the verdict of a verifier that was asked apart;    Established
+//                       the rest of ExpectAuthenticate's
 //   Established         any           none: an error                       Failed
 //   Failed              any           none: kDeadContext                   Failed
 //
@@ -85,13 +87,21 @@ class Acceptor {
   };
   // bindings: null when the application gave none.
   Result<Step> step(ByteView token, const crypto::ChannelBindings* bindings);
+  // step() for AUTHENTICATE in two halves, for whoever serves others while a verifier takes its
+  // time. The question views the acceptor and the bindings, and what follows the token, which stays
+  // where it is until settle(). Nothing: there was nothing to ask, and the acceptor is established.
+  Result<std::optional<LogonRequest>> ask(ByteView token, const crypto::ChannelBindings* bindings);
+  Result<Step> settle(Result<LogonResult> verdict);
 
   Established* established() { return std::get_if<Established>(&state_); }
   const Established* established() const { return std::get_if<Established>(&state_); }
   bool failed() const { return std::holds_alternative<Failed>(state_); }
   void abandon() { state_ = Failed{}; }
-  // True between the legs of an exchange that an authority keeps: it cannot be saved.
-  bool awaits_verdict() const { return std::holds_alternative<ExpectVerdict>(state_); }
+  // True where another has to speak first, an authority or a verifier: it cannot be saved.
+  bool awaits_verdict() const {
+    return std::holds_alternative<ExpectVerdict>(state_) ||
+           std::holds_alternative<ExpectLogon>(state_);
+  }
   // True when the authority has answered, and so has written the audit record of this attempt.
   bool recorded_elsewhere() const { return recorded_elsewhere_; }
   const Evidence& evidence() const { return evidence_; }
@@ -121,9 +131,12 @@ class Acceptor {
     std::unique_ptr<Authority::Exchange> exchange;
     Bytes challenge;  // as sent
   };
-  struct Failed {};
-
   struct Claim;
+  struct Asked;
+  struct ExpectLogon {
+    std::shared_ptr<const Asked> asked;  // shared with nobody: its type is not known here
+  };
+  struct Failed {};
 
   Result<void> check_features(wire::NegotiateFlags flags) const;
   Result<Step> on_negotiate(ByteView token);
@@ -133,6 +146,10 @@ class Acceptor {
   Result<Step> on_authenticate(const ExpectAuthenticate& state, ByteView token,
                                const crypto::ChannelBindings* bindings);
   Result<Claim> read_claim(const ExpectAuthenticate& state, ByteView token);
+  LogonRequest question(const ExpectAuthenticate& state, const Claim& claim,
+                        const crypto::ChannelBindings* bindings) const;
+  Result<Step> on_logon(const ExpectAuthenticate& state, ByteView token, const Claim& claim,
+                        LogonResult logon);
   Result<void> read_client_challenge(const ExpectAuthenticate& state, Claim& claim);
   Result<crypto::ExportedSessionKey> exported_key(const ExpectAuthenticate& state,
                                                   const Claim& claim,
@@ -150,7 +167,8 @@ class Acceptor {
   std::string service_;
   Evidence evidence_;
   bool recorded_elsewhere_ = false;
-  std::variant<ExpectNegotiate, ExpectAuthenticate, ExpectVerdict, Established, Failed> state_;
+  std::variant<ExpectNegotiate, ExpectAuthenticate, ExpectVerdict, ExpectLogon, Established, Failed>
+      state_;
 };
 
 }  // namespace ntlm::protocol

@@ -312,19 +312,28 @@ Result<Acceptor::Step> Acceptor::on_authenticate(const ExpectAuthenticate& state
   if (claim.anonymous) {
     return establish_anonymous(claim);
   }
-  const LogonRequest request{claim.user.utf16le(),
-                             claim.domain.utf16le(),
-                             evidence_.claimed,
-                             claim.workstation.utf8,
-                             setup_->names,
-                             claim.version,
-                             state.server_challenge,
-                             claim.message.nt_response,
-                             claim.message.lm_response,
-                             setup_->policy,
-                             options_.machine_accounts,
-                             initiator_address(bindings)};
-  TRY(LogonResult logon, setup_->verifier->verify(request));
+  TRY(LogonResult logon, setup_->verifier->verify(question(state, claim, bindings)));
+  return on_logon(state, token, claim, std::move(logon));
+}
+
+LogonRequest Acceptor::question(const ExpectAuthenticate& state, const Claim& claim,
+                                const crypto::ChannelBindings* bindings) const {
+  return {claim.user.utf16le(),
+          claim.domain.utf16le(),
+          evidence_.claimed,
+          claim.workstation.utf8,
+          setup_->names,
+          claim.version,
+          state.server_challenge,
+          claim.message.nt_response,
+          claim.message.lm_response,
+          setup_->policy,
+          options_.machine_accounts,
+          initiator_address(bindings)};
+}
+
+Result<Acceptor::Step> Acceptor::on_logon(const ExpectAuthenticate& state, ByteView token,
+                                          const Claim& claim, LogonResult logon) {
   evidence_.store = logon.store;
   TRY_VOID(check_lists(setup_->policy, setup_->names, logon.principal.account));
   TRY(crypto::ExportedSessionKey key, exported_key(state, claim, logon));
@@ -336,6 +345,43 @@ Result<Acceptor::Step> Acceptor::on_authenticate(const ExpectAuthenticate& state
                                           std::move(logon.principal), clock_->boot_seconds(),
                                           (claim.used & kIdentify) != 0});
   return Step{{}, true};
+}
+
+// What stays of AUTHENTICATE while its verifier is asked.
+struct Acceptor::Asked {
+  ExpectAuthenticate challenge;
+  Claim claim;
+  ByteView token;
+};
+
+Result<std::optional<LogonRequest>> Acceptor::ask(ByteView token,
+                                                  const crypto::ChannelBindings* bindings) {
+  auto state = std::exchange(state_, Failed{});
+  auto* challenge = std::get_if<ExpectAuthenticate>(&state);
+  if (challenge == nullptr) {
+    return fail(Errc::kDeadContext, "accept");
+  }
+  TRY(Claim claim, read_claim(*challenge, token));
+  compare_bindings(claim, bindings);
+  if (claim.anonymous) {
+    TRY_VOID(establish_anonymous(claim));
+    return std::nullopt;
+  }
+  const auto asked =
+      std::make_shared<const Asked>(Asked{std::move(*challenge), std::move(claim), token});
+  state_ = ExpectLogon{asked};
+  return question(asked->challenge, asked->claim, bindings);
+}
+
+Result<Acceptor::Step> Acceptor::settle(Result<LogonResult> verdict) {
+  const auto state = std::exchange(state_, Failed{});
+  const auto* awaited = std::get_if<ExpectLogon>(&state);
+  if (awaited == nullptr) {
+    return fail(Errc::kDeadContext, "accept");
+  }
+  TRY(LogonResult logon, std::move(verdict));
+  const Asked& asked = *awaited->asked;
+  return on_logon(asked.challenge, asked.token, asked.claim, std::move(logon));
 }
 
 // R47: a null session has no keys, so nothing can be signed or sealed in it.

@@ -39,13 +39,13 @@ class Daemon {
  public:
   static constexpr const char* kAccounts = "TEST:alice:Secret1\nTEST:bob:Secret2\n";
 
-  // `more` is appended to the daemon's configuration, whose last section is [audit]; an empty
-  // `store` is the text file of `accounts`.
+  // `more` is appended to the daemon's configuration, whose last section is [audit]; a `store`
+  // that ends with "text:" goes on with the file of `accounts`.
   explicit Daemon(std::string more = "", std::string_view accounts = kAccounts,
-                  std::string store = "")
+                  std::string store = "text:")
       : more_(std::move(more)) {
     const std::string users = directory_.write("users", accounts);
-    store_ = store.empty() ? "text:" + users : store;
+    store_ = store.ends_with("text:") ? store + users : store;
     start();
   }
   Daemon(const Daemon&) = delete;

@@ -30,16 +30,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   const ByteView frame(data + 1, size - 1);
   if ((data[0] & 1) != 0) {
-    (void)authd::read_verdict(frame);
-    (void)authd::read_facts(frame);
+    (void)authd::read_answer(frame);
     return 0;
   }
   const protocol::Policy policy;
-  const protocol::HostNames host{"HOST", "TEST", "host.test.example", "test.example"};
-  if (const auto answer = authd::answer(frame, Yes(), policy, host)) {
-    const auto verdict = authd::read_verdict(*answer);
-    FUZZ_CHECK(frame[0] == 1 ? verdict.has_value() : authd::read_facts(*answer).has_value());
-    if (frame[0] == 1 && *verdict) {
+  if (const auto written = authd::answer(frame, Yes(), policy)) {
+    const auto answer = authd::read_answer(*written);
+    FUZZ_CHECK(answer && std::equal(written->begin(), written->begin() + 4, frame.begin()));
+    const auto* verdict = std::get_if<Result<protocol::LogonResult>>(&answer->body);
+    FUZZ_CHECK((verdict == nullptr) == (answer->number == 0));
+    if (verdict != nullptr && *verdict) {
       FUZZ_CHECK((*verdict)->principal.account.user == "User");
     }
   }

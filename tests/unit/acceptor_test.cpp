@@ -210,6 +210,49 @@ TEST_F(AcceptorTest, ReceivingCanBeForbidden) {
   EXPECT_EQ(exchange(acceptor, Peer{}).error().code, Errc::kAccountRestriction);
 }
 
+TEST_F(AcceptorTest, InTwoHalves) {
+  Acceptor acceptor = make();
+  const Bytes negotiate = negotiate_message(kUsualFlags);
+  const auto first = acceptor.step(negotiate, nullptr);
+  Peer peer;
+  const Bytes token = peer.authenticate(negotiate, first->token);
+  const auto question = acceptor.ask(token, nullptr);
+  ASSERT_TRUE(question && *question);
+  EXPECT_TRUE(acceptor.awaits_verdict());
+  SecretWriter writer;
+  acceptor.save(writer);
+  EXPECT_FALSE(std::move(writer).finish("test")) << "it cannot travel";
+  auto verdict = acceptor.setup()->verifier->verify(**question);
+  Acceptor moved = std::move(acceptor);
+  ASSERT_TRUE(moved.settle(std::move(verdict)));
+  EXPECT_EQ(to_hex(moved.established()->session.exported_key().expose()), to_hex(peer.session_key));
+  EXPECT_FALSE(moved.settle(fail(Errc::kLogonDenied, "again")));
+}
+
+TEST_F(AcceptorTest, AVerdictThatNobodyAskedFor) {
+  Acceptor acceptor = make();
+  ASSERT_TRUE(acceptor.step(negotiate_message(kUsualFlags), nullptr));
+  EXPECT_EQ(acceptor.settle(protocol::LogonResult()).error().code, Errc::kDeadContext);
+  EXPECT_TRUE(acceptor.failed());
+  Acceptor second = make();
+  EXPECT_EQ(second.ask(Bytes(), nullptr).error().code, Errc::kDeadContext) << "before NEGOTIATE";
+}
+
+// The MIC and all that follows the proof are looked at in the second half.
+TEST_F(AcceptorTest, InTwoHalvesABadMic) {
+  Acceptor acceptor = make();
+  const Bytes negotiate = negotiate_message(kUsualFlags);
+  const auto first = acceptor.step(negotiate, nullptr);
+  Peer peer;
+  peer.on_final = [](Bytes& message) { message[72] ^= 1; };
+  const Bytes token = peer.authenticate(negotiate, first->token);
+  const auto question = acceptor.ask(token, nullptr);
+  ASSERT_TRUE(question && *question);
+  EXPECT_EQ(acceptor.settle(acceptor.setup()->verifier->verify(**question)).error().code,
+            Errc::kBadMic);
+  EXPECT_TRUE(acceptor.failed());
+}
+
 // A half-made context goes on in another process; a dead one does not travel.
 TEST_F(AcceptorTest, HalfMadeContextTravels) {
   Acceptor acceptor = make();

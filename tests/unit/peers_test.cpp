@@ -105,33 +105,29 @@ TEST(Bucket, ABurstThenTheRate) {
   EXPECT_FALSE(bucket.take(start + 1h));
 }
 
-class Shares : public testing::Test {
+class PeersTest : public testing::Test {
  protected:
   Peers peers_{*sections_of(" peer = 1\n peer = 2 rate=1 burst=1\n"), 0, 2};
 };
 
-TEST_F(Shares, AUserWithoutALine) {
+TEST_F(PeersTest, AUserWithoutALine) {
   EXPECT_EQ(peers_.section_of(1), 0u);
   EXPECT_EQ(peers_.section_of(2), 1u);
   EXPECT_EQ(peers_.section_of(3), peers_.sections().size());
 }
 
-TEST_F(Shares, ConnectionsAndExchangesOfOneUser) {
+TEST_F(PeersTest, ConnectionsOfOneUser) {
   for (int i = 0; i < 1024; ++i) {
     ASSERT_TRUE(peers_.connect(1, 0));
-    ASSERT_TRUE(peers_.open_exchange(1));
   }
   EXPECT_FALSE(peers_.connect(1, 0));
-  EXPECT_FALSE(peers_.open_exchange(1));
   EXPECT_TRUE(peers_.connect(2, 1)) << "another's share";
-  EXPECT_TRUE(peers_.open_exchange(2));
+  EXPECT_NE(&peers_.exchanges(1), &peers_.exchanges(2));
   peers_.disconnect(1);
-  peers_.close_exchange(1);
   EXPECT_TRUE(peers_.connect(1, 0));
-  EXPECT_TRUE(peers_.open_exchange(1));
 }
 
-TEST_F(Shares, AReconnectGivesNoNewBurst) {
+TEST_F(PeersTest, AReconnectGivesNoNewBurst) {
   ASSERT_TRUE(peers_.connect(2, 1));
   EXPECT_TRUE(peers_.may_begin(2));
   EXPECT_FALSE(peers_.may_begin(2));
@@ -140,7 +136,7 @@ TEST_F(Shares, AReconnectGivesNoNewBurst) {
   EXPECT_FALSE(peers_.may_begin(2));
 }
 
-TEST_F(Shares, RecordsOfRefusals) {
+TEST_F(PeersTest, RecordsOfRefusals) {
   ASSERT_TRUE(peers_.connect(1, 0));
   ASSERT_TRUE(peers_.connect(2, 1));
   EXPECT_EQ(peers_.record_refusal(1), 0u);

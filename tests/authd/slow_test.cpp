@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: MIT
+// A domain whose controllers do not answer, behind the daemon (lost_domain.cpp): its logons end
+// with their own status at the deadline, and hold nobody else's.
+#include <atomic>
+
+#include "authd/raw_worker.h"
+#include "authority/client.h"
+
+namespace ntlm::test {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kDeadline = 2s;             // the daemon's
+constexpr auto kEnd = kDeadline + 1500ms;  // of a slow logon, on a busy machine
+constexpr auto kWell = kDeadline / 2;      // what a quick one may take there
+constexpr Errc kIn = RawWorker::kNoError;
+
+Peer user_of(std::string_view domain) {
+  Peer peer;
+  peer.domain = domain;
+  return peer;
+}
+
+class LostDomain : public testing::Test {
+ protected:
+  LostDomain() { start(); }
+  // The daemon finds the stand-in.
+  void start() {
+    setenv("LD_LIBRARY_PATH", NTLM_LOST_DOMAIN, 1);
+    daemon_.emplace(
+        "[policy]\n lockout_threshold = 0\n lockout_delay = 0\n[authd]\n rate = 0\n"
+        " failures_per_second = 0\n",
+        "HOST:User:Password\n", "winbind\n store_deadline = 2\n store = text:");
+    unsetenv("LD_LIBRARY_PATH");
+  }
+  void TearDown() override { EXPECT_TRUE(daemon_->alive()); }
+
+  std::optional<Daemon> daemon_;
+};
+
+// What a logon ended with, and that it did so in [from, to].
+struct Timed {
+  Errc error;
+  Clock::duration took;
+};
+Timed timed(const RawWorker& worker, std::string_view domain) {
+  const auto started = Clock::now();
+  const Errc error = worker.login(user_of(domain));
+  return {error, Clock::now() - started};
+}
+
+// This host's users log in, quickly, until `stop`.
+void expect_quick(const Daemon& daemon, const std::atomic<bool>& stop) {
+  const RawWorker worker(daemon);
+  int logons = 0;
+  for (; !stop || logons == 0; ++logons) {
+    const Timed one = timed(worker, "HOST");
+    EXPECT_EQ(one.error, kIn);
+    EXPECT_LT(one.took, kWell);
+    std::this_thread::sleep_for(5ms);
+  }
+  EXPECT_GT(logons, 20) << "they were held up";
+}
+
+TEST_F(LostDomain, ItsLogonsHoldNoOthers) {
+  std::atomic<bool> stop{false};
+  std::vector<std::jthread> quick, slow;
+  for (int i = 0; i < 40; ++i) {
+    slow.emplace_back([this] {
+      const Timed one = timed(RawWorker(*daemon_), "LOST");
+      EXPECT_EQ(one.error, Errc::kNoAuthority);
+      EXPECT_LT(one.took, kEnd);
+    });
+  }
+  for (int i = 0; i < 4; ++i) {
+    quick.emplace_back([&] { expect_quick(*daemon_, stop); });
+  }
+  std::this_thread::sleep_for(100ms);
+  const Timed other = timed(RawWorker(*daemon_), "CORP");
+  EXPECT_EQ(other.error, Errc::kLogonDenied) << "a domain that answers";
+  EXPECT_LT(other.took, kWell);
+  slow.clear();
+  stop = true;
+  quick.clear();
+  EXPECT_EQ(daemon_->records({"\"reason\":\"no-authority\""}), 40u);
+}
+
+// One worker's threads share sixteen connections.
+TEST_F(LostDomain, ThreadsOfOneWorker) {
+  const auto authority = authority::make_client({daemon_->socket(), geteuid(), 5s, nullptr});
+  const auto login = [&](std::string_view domain) {
+    const auto started = Clock::now();
+    const Bytes negotiate = negotiate_message(kUsualFlags);
+    auto begun = authority->begin(negotiate, {}, "");
+    const auto saved =
+        begun ? begun->exchange->finish(user_of(domain).authenticate(negotiate, begun->challenge),
+                                        {}, nullptr)
+              : tl::unexpected(begun.error());
+    return Timed{saved ? kIn : saved.error().code, Clock::now() - started};
+  };
+  std::vector<std::jthread> slow;
+  for (int i = 0; i < 40; ++i) {
+    slow.emplace_back([&] {
+      const Timed one = login("LOST");
+      EXPECT_EQ(one.error, Errc::kNoAuthority);
+      EXPECT_LT(one.took, kEnd);
+    });
+  }
+  for (int i = 0; i < 100; ++i) {
+    const Timed one = login("HOST");
+    EXPECT_EQ(one.error, kIn);
+    EXPECT_LT(one.took, kWell);
+    std::this_thread::sleep_for(5ms);
+  }
+}
+
+// A user who names one lost domain after the other has a share, and others theirs.
+TEST_F(LostDomain, AnotherUserThatNamesManyOfThem) {
+  if (geteuid() != 0) {
+    GTEST_SKIP() << "a second user needs root";
+  }
+  daemon_->open_to_all();
+  int ends[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+  const pid_t flood = fork();
+  if (flood == 0) {
+    close(ends[0]);
+    if (setgid(4711) != 0 || setuid(4711) != 0) {
+      _exit(99);
+    }
+    std::vector<RawWorker> workers;
+    for (int i = 0; i < 300; ++i) {  // each leaves a FINISH unanswered
+      Begun begun;
+      if (workers.emplace_back(*daemon_).begin(begun) != kIn) {
+        _exit(1);
+      }
+      const Bytes answer =
+          user_of("LOST" + std::to_string(i)).authenticate(begun.negotiate, begun.challenge);
+      workers.back().send(
+          authority::write_request({8, authority::Finish{begun.handle, {}, {}, answer}}).value());
+    }
+    char byte = 0;
+    send(ends[1], &byte, 1, MSG_NOSIGNAL);
+    recv(ends[1], &byte, 1, 0);
+    _exit(0);
+  }
+  close(ends[1]);
+  char byte = 0;
+  ASSERT_EQ(recv(ends[0], &byte, 1, 0), 1);
+  const RawWorker worker(*daemon_);
+  for (int i = 0; i < 20; ++i) {
+    for (const auto& [domain, expected] :
+         {std::pair("HOST", kIn), std::pair("CORP", Errc::kLogonDenied)}) {
+      const Timed one = timed(worker, domain);
+      EXPECT_EQ(one.error, expected) << domain;
+      EXPECT_LT(one.took, kWell) << domain;
+    }
+  }
+  close(ends[0]);
+  int status = -1;
+  waitpid(flood, &status, 0);
+  EXPECT_EQ(status, 0);
+}
+
+// A worker that does not wait: its logons on one connection overtake each other.
+TEST_F(LostDomain, AnswersOvertakeOnOneConnection) {
+  const RawWorker worker(*daemon_);
+  Begun lost, ours;
+  ASSERT_EQ(worker.begin(lost), kIn);
+  ASSERT_EQ(worker.begin(ours), kIn);
+  const auto started = Clock::now();
+  ASSERT_TRUE(worker.send(
+      authority::write_request(
+          {9,
+           authority::Finish{
+               lost.handle, {}, {}, user_of("LOST").authenticate(lost.negotiate, lost.challenge)}})
+          .value()));
+  EXPECT_EQ(
+      worker.finish(ours.handle, user_of("HOST").authenticate(ours.negotiate, ours.challenge)),
+      kIn);
+  EXPECT_LT(Clock::now() - started, kWell);
+  const Bytes frame = worker.receive();
+  const auto reply = authority::read_reply(frame);
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->number, 9u);
+  EXPECT_EQ(std::get<Errc>(reply->body), Errc::kNoAuthority);
+  EXPECT_LT(Clock::now() - started, kEnd);
+}
+
+TEST_F(LostDomain, AWinbinddThatStartsLater) {
+  const TemporaryDirectory directory;
+  const std::string stopped = directory.write("stopped", "");
+  setenv("LOST_DOMAIN_STOPPED", stopped.c_str(), 1);
+  daemon_.reset();
+  start();
+  unsetenv("LOST_DOMAIN_STOPPED");
+  EXPECT_EQ(RawWorker(*daemon_).login(user_of("CORP")), Errc::kAuthorityDown);
+  ASSERT_EQ(unlink(stopped.c_str()), 0);
+  std::this_thread::sleep_for(1100ms);  // the front looks again
+  for (int i = 0; i < 8; ++i) {
+    EXPECT_EQ(RawWorker(*daemon_).login(user_of("CORP")), Errc::kLogonDenied);
+    EXPECT_EQ(RawWorker(*daemon_).login(user_of("HOST")), kIn);
+  }
+}
+
+// Whoever goes away meanwhile leaves a record, and nothing behind.
+TEST_F(LostDomain, AWorkerThatGoesAway) {
+  {
+    const RawWorker worker(*daemon_);
+    Begun begun;
+    ASSERT_EQ(worker.begin(begun), kIn);
+    const Bytes answer = user_of("LOST").authenticate(begun.negotiate, begun.challenge);
+    ASSERT_TRUE(worker.send(
+        authority::write_request({9, authority::Finish{begun.handle, {}, {}, answer}}).value()));
+  }
+  const auto end = Clock::now() + kEnd;
+  while (daemon_->records({"\"reason\":\"no-authority\""}) == 0 && Clock::now() < end) {
+    std::this_thread::sleep_for(20ms);
+  }
+  EXPECT_EQ(daemon_->records({"\"reason\":\"no-authority\""}), 1u);
+  EXPECT_EQ(RawWorker(*daemon_).login(user_of("HOST")), kIn);
+}
+
+}  // namespace
+}  // namespace ntlm::test

@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "crypto/primitives.h"
 #include "protocol/host.h"
+#include "store/faults.h"
 #include "store/open.h"
 
 namespace ntlm::abi {

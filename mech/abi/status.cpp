@@ -8,7 +8,7 @@
 #include "abi/boundary.h"
 #include "abi/mechanism.h"
 #include "abi/setup.h"
-#include "store/open.h"
+#include "store/faults.h"
 
 namespace ntlm::abi {
 namespace {

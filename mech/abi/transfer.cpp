@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "base/trusted_file.h"
 #include "crypto/primitives.h"
-#include "store/open.h"
+#include "store/faults.h"
 
 namespace ntlm::abi {
 namespace {

@@ -23,6 +23,7 @@
 #include "ntlmctl/command.h"
 #include "ntlmctl/findings.h"
 #include "protocol/policy.h"
+#include "store/faults.h"
 #include "store/open.h"
 #include "store/text_file.h"
 #include "wire/messages.h"

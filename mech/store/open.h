@@ -30,10 +30,6 @@ tl::expected<std::shared_ptr<const protocol::Verifier>, std::string> open_verifi
 // One file in place of the chain: NTLM_USER_FILE, or a credential store's key file.
 std::shared_ptr<const protocol::Verifier> verifier_of(std::shared_ptr<const TextFile> file);
 
-// The last reason why a store could not be used, for gss_display_status; empty when there is none.
-std::string last_store_fault();
-void record_store_fault(std::string sentence);
-
 // Why the failures that lock a name (store/lockout.h) are counted for this process alone; empty
 // when other processes share the counts, or no store here needs them.
 std::string_view lockout_fault();

@@ -23,7 +23,7 @@
 #include <vector>
 
 #include "base/trusted_file.h"
-#include "store/open.h"
+#include "store/faults.h"
 
 namespace ntlm::store {
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "store/faults.h"
 #include "store/text_format.h"
 
 namespace ntlm::store {

@@ -5,8 +5,8 @@
 #include <cstdio>
 
 #include "base/text.h"
+#include "store/faults.h"
 #include "store/group_names.h"
-#include "store/open.h"
 #include "store/winbind_calls.h"
 
 namespace ntlm::store {

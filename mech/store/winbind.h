@@ -31,7 +31,7 @@ class WinbindVerifier final : public protocol::Verifier {
   // kUnknownAccount: not an account of this store's domain, or of a domain that nobody here knows.
   // A user that the domain does not have is kLogonDenied: the domain has spoken, nobody else is
   // asked. kNoAuthority, kAuthorityDown, kAuthorityAccess, kAuthorityTrust: nobody could answer;
-  // the store fault (store/open.h) has the sentence. Returns at most 0.3 s behind the deadline.
+  // the store fault (store/faults.h) has the sentence. Returns at most 0.3 s behind the deadline.
   Result<protocol::LogonResult> verify(const protocol::LogonRequest& request) const override;
   // Asked of winbindd once; null while it cannot be reached.
   const protocol::HostNames* host_names() const override;

@@ -17,7 +17,7 @@
 #include <utility>
 
 #include "base/text.h"
-#include "store/open.h"
+#include "store/faults.h"
 
 namespace ntlm::store {
 namespace {

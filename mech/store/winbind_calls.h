@@ -42,7 +42,7 @@ struct Wbclient {
 class WinbindCalls {
  public:
   // The one of this process for that library ("libwbclient.so.0"); it lives as long as the process.
-  // kAuthorityDown when it cannot be loaded or is too old; why is the store fault (store/open.h).
+  // kAuthorityDown when it cannot be loaded or is too old; why is the store fault (store/faults.h).
   static Result<WinbindCalls*> open(const char* library);
 
   // Runs on another thread, and perhaps longer than the caller waits: it must own what it works on,
@@ -82,7 +82,7 @@ struct WinbindInterface {
 Result<WinbindInterface> ask_interface(WinbindCalls& calls,
                                        WinbindCalls::Clock::time_point deadline);
 
-// Records the sentence as the store fault (store/open.h) and returns the error.
+// Records the sentence as the store fault (store/faults.h) and returns the error.
 tl::unexpected<Error> winbind_fault(Errc code, const char* where, const std::string& sentence);
 
 // Memory that libwbclient gave.

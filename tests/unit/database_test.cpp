@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "store/database_writer.h"
+#include "store/faults.h"
 #include "support/account_lookup.h"
 #include "support/temporary_directory.h"
 #include "support/vectors.h"

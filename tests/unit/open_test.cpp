@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "store/faults.h"
 #include "store/text_file.h"
 #include "support/temporary_directory.h"
 #include "support/vectors.h"

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <thread>
 
+#include "store/faults.h"
 #include "store/text_format.h"
 #include "support/account_lookup.h"
 #include "support/temporary_directory.h"

@@ -15,7 +15,7 @@
 #include <mutex>
 #include <thread>
 
-#include "store/open.h"
+#include "store/faults.h"
 #include "store/winbind_responder.h"
 #include "support/logon_attempt.h"
 #include "wbclient_double.h"

@@ -161,7 +161,8 @@ BRIDGE_ENTRY OM_uint32 gssi_display_status(Minor minor, OM_uint32 value, int typ
   static thread_local constinit const OM_uint32* asked = nullptr;
   if (asked != nullptr && *asked == value) {
     clear(minor, more);
-    const char* words = std::strerror(static_cast<int>(value));
+    const char* const known = ::strerrordesc_np(static_cast<int>(value));
+    const char* const words = known != nullptr ? known : "Unknown error";
     text->length = std::strlen(words);
     text->value = strdup(words);
     if (text->value != nullptr) return GSS_S_COMPLETE;

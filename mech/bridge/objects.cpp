@@ -13,7 +13,7 @@ namespace ntlm::bridge {
 namespace {
 
 template <std::size_t N>
-constexpr gss_OID_desc oid(const char (&bytes)[N]) {
+constexpr gss_OID_desc oid(const char (&bytes)[N]) noexcept {
   return {N - 1, const_cast<char*>(bytes)};
 }
 
@@ -25,9 +25,9 @@ struct {
 
 }  // namespace
 
-const gss_OID_desc kKerberos = oid("\x2a\x86\x48\x86\xf7\x12\x01\x02\x02");
-const gss_OID_desc kSpnego = oid("\x2b\x06\x01\x05\x05\x02");
-const gss_OID_desc kNtlm = oid(GSS_NTLM_OID_STRING);
+constinit const gss_OID_desc kKerberos = oid("\x2a\x86\x48\x86\xf7\x12\x01\x02\x02");
+constinit const gss_OID_desc kSpnego = oid("\x2b\x06\x01\x05\x05\x02");
+constinit const gss_OID_desc kNtlm = oid(GSS_NTLM_OID_STRING);
 
 thread_local constinit int InsideSpnego::depth_ = 0;
 

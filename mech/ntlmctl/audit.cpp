@@ -187,6 +187,7 @@ Outcome read_journal(Reading& reading, const Arguments& arguments) {
     words.push_back(fmt::format("--since=@{}", since));  // spares reading what is older
   }
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (std::string& word : words) {
     argv.push_back(word.data());
   }

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <system_error>
 
 #include "ntlmctl/audit.h"
 
@@ -17,7 +18,7 @@ namespace {
 
 namespace chrono = std::chrono;
 
-constexpr std::size_t kLongestLine = 64 * 1024;
+constexpr std::size_t kLongestLine = 64u << 10;
 constexpr std::size_t kMostText = 1024;  // of one field; the mechanism writes 64 or 512 characters
 
 bool number_at(std::string_view text, std::size_t at, std::size_t digits, int* value) {
@@ -196,7 +197,7 @@ std::int64_t parse_utc(std::string_view text) {
     return -1;
   }
   const std::int64_t days = chrono::sys_days(date).time_since_epoch().count();
-  return days * 86400 + hour * 3600 + minute * 60 + second;
+  return ((days * 24 + hour) * 60 + minute) * 60 + second;
 }
 
 std::string utc_text(std::int64_t time) {
@@ -239,7 +240,8 @@ tl::expected<void, std::string> for_each_line(int fd,
     if (got < 0) {
       int error = 0;
       const char* what = gzerror(file.get(), &error);
-      return tl::unexpected<std::string>(error == Z_ERRNO ? std::strerror(errno) : what);
+      return tl::unexpected<std::string>(error == Z_ERRNO ? std::generic_category().message(errno)
+                                                          : std::string(what));
     }
     const std::size_t end = filled + static_cast<std::size_t>(got);
     std::size_t start = 0;

@@ -8,11 +8,11 @@
 
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <fstream>
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "base/text.h"
@@ -50,7 +50,7 @@ void read_lines(Findings& findings, const std::string& file, std::vector<Line>& 
   std::ifstream stream(file);
   if (!stream) {
     if (errno != ENOENT || file != "/etc/gss/mech")
-      findings.problem("{} cannot be read: {}", file, std::strerror(errno));
+      findings.problem("{} cannot be read: {}", file, std::generic_category().message(errno));
     return;
   }
   std::string text;

@@ -15,7 +15,7 @@
 namespace ntlm::ntlmctl {
 namespace {
 
-constexpr std::size_t kMaxInput = 256 * 1024;
+constexpr std::size_t kMaxInput = 256u << 10;
 
 std::optional<Bytes> from_hex(std::string_view text) {
   Bytes bytes;

@@ -71,7 +71,7 @@ constexpr std::array kMechanisms{
 };
 
 std::string mechanism(ByteView oid) {
-  const std::string text = dotted(oid);
+  std::string text = dotted(oid);
   for (const Mechanism& known : kMechanisms) {
     if (known.oid == text) return fmt::format("{} ({})", text, known.name);
   }
@@ -133,6 +133,15 @@ void describe_state(Report& report, const Element& field) {
   report.line("negState: {}", kStates[state.body[0]]);
 }
 
+void describe_supported(Report& report, const Element& field) {
+  Element oid;
+  if (inside(field, 0x06, oid)) {
+    report.line("supportedMech: {}", mechanism(oid.body));
+  } else {
+    report.odd("supportedMech is not an OID");
+  }
+}
+
 void describe_fields(Report& report, bool init, ByteView bytes) {
   Element field;
   while (take_element(bytes, field)) {
@@ -140,17 +149,9 @@ void describe_fields(Report& report, bool init, ByteView bytes) {
       case 0xa0:
         init ? describe_mech_types(report, field) : describe_state(report, field);
         break;
-      case 0xa1: {
-        Element oid;
-        if (init) {
-          report.line("reqFlags: {}", hex(field.body));
-        } else if (inside(field, 0x06, oid)) {
-          report.line("supportedMech: {}", mechanism(oid.body));
-        } else {
-          report.odd("supportedMech is not an OID");
-        }
+      case 0xa1:
+        init ? report.line("reqFlags: {}", hex(field.body)) : describe_supported(report, field);
         break;
-      }
       case 0xa2:
         describe_inner(report, init ? "mechToken" : "responseToken", field);
         break;

@@ -3,11 +3,12 @@
 // the configured stores is asked for, and what is left over are names that no store has.
 #include "store/lockout.h"
 
-#include <dirent.h>
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
+#include <system_error>
 #include <vector>
 
 #include "ntlmctl/accounts.h"
@@ -49,13 +50,11 @@ struct Tables {
 
 tl::expected<Tables, std::string> open_tables(const std::string& directory) {
   constexpr std::string_view kPrefix = "lockout-";
-  DIR* const entries = ::opendir(directory.c_str());
-  if (entries == nullptr) {
-    return refuse(directory + ": cannot be read; no counts are shared on this host");
-  }
   std::vector<std::uint32_t> owners;
-  while (const dirent* entry = ::readdir(entries)) {
-    const std::string_view name = entry->d_name;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(directory, error), last; !error && entry != last;
+       entry.increment(error)) {
+    const std::string name = entry->path().filename();
     std::uint32_t owner = 0;
     const char* const end = name.data() + name.size();
     if (name.starts_with(kPrefix) &&
@@ -63,7 +62,9 @@ tl::expected<Tables, std::string> open_tables(const std::string& directory) {
       owners.push_back(owner);
     }
   }
-  ::closedir(entries);
+  if (error) {
+    return refuse(directory + ": cannot be read; no counts are shared on this host");
+  }
   std::sort(owners.begin(), owners.end());
   Tables tables;
   for (const std::uint32_t owner : owners) {

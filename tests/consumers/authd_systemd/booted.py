@@ -19,6 +19,7 @@ mount -t tmpfs tmpfs "$1"
 mkdir "$1/up" "$1/work" "$root"
 mount -t overlay -o "lowerdir=/,upperdir=$1/up,workdir=$1/work" overlay "$root"
 mount -t proc proc "$root/proc"
+echo 512 >"$root/proc/sys/net/unix/max_dgram_qlen"  # of this network alone; systemd would, at its start
 for each in sys sysrq-trigger; do
   [ -e "$root/proc/$each" ] || continue
   mount --bind "$root/proc/$each" "$root/proc/$each"

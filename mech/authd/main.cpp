@@ -2,6 +2,8 @@
 // ntlm-authd: the accounts of a host in a process of their own. This file makes the two processes;
 // what they do is in server.cpp (the front) and verify.cpp (the store).
 #include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -24,6 +26,7 @@
 #include "authd/sandbox.h"
 #include "authd/server.h"
 #include "authd/verify.h"
+#include "base/text.h"
 #include "crypto/ntlm.h"
 #include "crypto/primitives.h"
 #include "protocol/host.h"
@@ -39,6 +42,7 @@ constexpr int kFailure = 1;
 constexpr int kUsage = 2;
 constexpr int kConfiguration = 6;  // EXIT_NOTCONFIGURED of systemd.exec(5)
 constexpr int kBacklog = 1024;
+constexpr const char* kUser = "ntlm-authd";  // of the unit
 
 int complain(int status, const std::string& what) {
   (void)std::fprintf(stderr, "ntlm-authd: %s\n", what.c_str());
@@ -240,18 +244,61 @@ int run_front(const Daemon& daemon, std::vector<FileDescriptor> sockets, FileDes
   loops[0]->run();
 }
 
-int run(const std::string& config_path, const std::string& socket_path, bool only_check) {
+// Root could read the accounts in any case.
+tl::expected<void, std::string> become(const std::string& user) {
+  const passwd* found = ::getpwnam(user.c_str());
+  if (found == nullptr) {
+    return Sentence("there is no user '" + escaped(user) + "'");
+  }
+  if (found->pw_uid != ::geteuid() &&
+      (::initgroups(user.c_str(), found->pw_gid) != 0 || ::setgid(found->pw_gid) != 0 ||
+       ::setuid(found->pw_uid) != 0)) {
+    return Sentence(error_text("to become user " + user));
+  }
+  return {};
+}
+
+// What helps where a store cannot be asked.
+std::string next_step(const std::string& spec, const std::string& config_path) {
+  const auto colon = spec.find(':');
+  const std::string path = colon == spec.npos ? "" : spec.substr(colon + 1);
+  if (spec.starts_with("winbind")) {
+    return "is winbind.service started, and this host joined to its domain?";
+  }
+  if (::access(path.c_str(), R_OK) == 0) {
+    return "see ntlm-authd(8), FILES, for whom it has to belong to";
+  }
+  if (errno == EACCES) {
+    return "systemd-tmpfiles --create lets the daemon read its own; see ntlm-authd(8), FILES";
+  }
+  return spec.starts_with("lmdb:") ? "ntlmctl user --config " + config_path + " add NAME makes it"
+                                   : "a line of the file is DOMAIN:USER:PASSWORD";
+}
+
+// As `user`, who will run the daemon; as whoever this is, where it is empty.
+int check_stores(const Daemon& daemon, const std::string& config_path, const std::string& user) {
+  if (const auto became = user.empty() ? tl::expected<void, std::string>() : become(user);
+      !became) {
+    return complain(kUsage, "--user: " + became.error());
+  }
+  int status = 0;
+  for (const std::string& spec : daemon.stores.stores) {
+    if (const std::string fault = store::store_fault(spec, daemon.stores); !fault.empty()) {
+      status = complain(kConfiguration, config_path + ": [ntlm] store = " + spec +
+                                            (user.empty() ? "" : ": user " + user) + ": " + fault +
+                                            "; " + next_step(spec, config_path));
+    }
+  }
+  if (status == 0) {
+    std::printf("%s: sound\n", config_path.c_str());
+  }
+  return status;
+}
+
+int run(const std::string& config_path, const std::string& socket_path) {
   auto daemon = configure(config_path);
   if (!daemon) {
     return complain(kConfiguration, daemon.error());
-  }
-  if (only_check) {
-    const auto verifier = store::open_verifier(daemon->stores);
-    if (!verifier) {
-      return complain(kConfiguration, config_path + ": [ntlm] " + verifier.error());
-    }
-    std::printf("%s: sound\n", config_path.c_str());
-    return 0;
   }
   const bool own = !socket_path.empty();
   auto listener = listen_at(
@@ -281,17 +328,27 @@ int run_command(int argc, char** argv) {
   tool.set_version_flag("--version", "ntlm-authd " NTLM_VERSION);
   std::string config = "/etc/gss/ntlm-authd.conf";
   std::string socket;
+  std::string user = ::geteuid() == 0 && ::getpwnam(kUser) != nullptr ? kUser : "";
   bool check = false;
   tool.add_option("--config", config, "configuration (default: /etc/gss/ntlm-authd.conf)");
   tool.add_option("--socket", socket,
                   "listen here rather than at systemd's socket or [authd] socket");
-  tool.add_flag("--check", check, "say whether the configuration is sound, and end");
+  auto* only_check =
+      tool.add_flag("--check", check,
+                    "say whether the configuration is sound and its stores can be asked, and end");
+  tool.add_option("--user", user,
+                  "--check as this user (default for root: ntlm-authd, if it exists)")
+      ->needs(only_check);
   try {
     tool.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return tool.exit(error) == 0 ? 0 : kUsage;
   }
-  return run(config, socket, check);
+  if (!check) {
+    return run(config, socket);
+  }
+  const auto daemon = configure(config);
+  return daemon ? check_stores(*daemon, config, user) : complain(kConfiguration, daemon.error());
 }
 
 }  // namespace

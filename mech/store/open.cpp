@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "store/database.h"
+#include "store/faults.h"
 #include "store/lockout.h"
 #include "store/text_file.h"
 #include "store/text_format.h"
@@ -208,6 +209,18 @@ std::shared_ptr<const Verifier> verifier_of(std::shared_ptr<const TextFile> file
   std::vector<Link> links;
   links.emplace_back(std::move(file));
   return std::make_shared<Chain>(std::move(links));
+}
+
+std::string store_fault(const std::string& spec, const StoreSettings& settings) {
+  const auto link = open_link(spec, settings);
+  if (!link) {
+    return link.error();
+  }
+  if (const auto* source = std::get_if<std::shared_ptr<const AccountSource>>(&*link)) {
+    return (*source)->find({"nobody", "NOWHERE"}, "") ? std::string() : last_store_fault();
+  }
+  const auto& verifier = std::get<std::unique_ptr<const Verifier>>(*link);
+  return verifier->host_names() != nullptr ? std::string() : last_store_fault();
 }
 
 std::string_view lockout_fault() {

@@ -30,6 +30,10 @@ tl::expected<std::shared_ptr<const protocol::Verifier>, std::string> open_verifi
 // One file in place of the chain: NTLM_USER_FILE, or a credential store's key file.
 std::shared_ptr<const protocol::Verifier> verifier_of(std::shared_ptr<const TextFile> file);
 
+// Why this process cannot ask the store that a `store` line names: a sentence; empty when it can.
+// winbind is waited for until the deadline.
+std::string store_fault(const std::string& spec, const StoreSettings& settings);
+
 // Why the failures that lock a name (store/lockout.h) are counted for this process alone; empty
 // when other processes share the counts, or no store here needs them.
 std::string_view lockout_fault();

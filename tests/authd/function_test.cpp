@@ -474,6 +474,47 @@ TEST(FunctionOfStart, AnotherProgramsSocketStays) {
   }
 }
 
+// The exit status of --check, and what it said.
+std::pair<int, std::string> check(const Daemon& daemon, const std::string& more = "") {
+  const std::string command = std::string(NTLM_AUTHD) + " --check --config " +
+                              daemon.path("authd.conf") + " " + more + " >" + daemon.path("said") +
+                              " 2>&1";
+  const int status = std::system(command.c_str());
+  return {WEXITSTATUS(status), daemon.directory().read("said")};
+}
+
+TEST(FunctionOfCheck, StoresThatCannotBeAsked) {
+  const Daemon daemon;
+  const std::string self = geteuid() == 0 ? "--user root" : "";
+  EXPECT_EQ(check(daemon, self), std::pair(0, daemon.path("authd.conf") + ": sound\n"));
+  ASSERT_EQ(unlink(daemon.path("users").c_str()), 0);
+  const auto [missing, why] = check(daemon, self);
+  EXPECT_EQ(missing, 6);
+  EXPECT_NE(why.find("users: No such file or directory; a line of the file is"), why.npos) << why;
+
+  const std::string store = "lmdb:" + daemon.path("accounts");
+  const Daemon other("", Daemon::kAccounts, "text:");
+  other.directory().write("authd.conf", "[ntlm]\n store = " + store + "\n");
+  const auto [none, next] = check(other, self);
+  EXPECT_EQ(none, 6);
+  EXPECT_NE(next.find(" add NAME makes it"), next.npos) << next;
+  EXPECT_EQ(check(other, "--user nobody-of-that-name").first, 2);
+}
+
+TEST(FunctionOfCheck, AccountsThatTheDaemonsUserMayNotRead) {
+  if (geteuid() != 0) {
+    GTEST_SKIP() << "to look as another user needs root";
+  }
+  const Daemon daemon;
+  ASSERT_EQ(chmod(daemon.directory().path().c_str(), 0711), 0);
+  const auto [status, why] = check(daemon, "--user nobody");
+  EXPECT_EQ(status, 6);
+  EXPECT_NE(
+      why.find("user nobody: " + daemon.path("users") + ": Permission denied; systemd-tmpfiles"),
+      why.npos)
+      << why;
+}
+
 TEST(FunctionActivated, TheSocketIsHandedOver) {
   Daemon daemon;
   const Worker worker(daemon);

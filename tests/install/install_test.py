@@ -111,6 +111,8 @@ class Install(unittest.TestCase):
             config.write_text(f"[ntlm]\n    store = lmdb:{accounts}\n")
             config.chmod(0o600)
             daemon = [self.at(f"{PREFIX}/sbin/ntlm-authd"), "--config", config, "--check"]
+            if os.geteuid() == 0:
+                daemon += ["--user", "root"]  # whose directory this is
             subprocess.run([self.at(f"{BIN}/ntlmctl"), "user", "--config", config, "add", "LAB\\alice", "--password-stdin"],
                            input=b"Secret1\n", check=True, stdout=subprocess.DEVNULL)
             self.assertEqual(subprocess.run(daemon, check=True, capture_output=True, text=True).stdout, f"{config}: sound\n")

@@ -20,7 +20,7 @@ namespace {
 // All of a structure at once; the caller's buffer need not be aligned for it.
 template <typename Structure>
 SECURITY_STATUS answer(void* buffer, const Structure& structure) {
-  std::memcpy(buffer, &structure, sizeof structure);
+  std::memcpy(buffer, &structure, sizeof(Structure));
   return SEC_E_OK;
 }
 

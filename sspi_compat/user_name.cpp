@@ -28,7 +28,7 @@ std::string user_name(EXTENDED_NAME_FORMAT format) {
   if (format != NameSamCompatible && format != NameDisplay) {
     return {};
   }
-  if (const std::string taken_on = impersonated_name();
+  if (std::string taken_on = impersonated_name();
       !taken_on.empty() && format == NameSamCompatible) {
     return taken_on;
   }

@@ -217,7 +217,7 @@ void raise_descriptor_limit() {
 }
 
 int run_front(const Daemon& daemon, std::vector<FileDescriptor> sockets, FileDescriptor listener) {
-  ::signal(SIGPIPE, SIG_IGN);
+  (void)::signal(SIGPIPE, SIG_IGN);
   raise_descriptor_limit();
   warm_up();
   const Config& config = daemon.settings.config;

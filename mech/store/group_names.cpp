@@ -55,8 +55,8 @@ std::string text_of(const wbcDomainSid& sid) {
     authority = authority << 8 | byte;
   }
   char number[32];
-  std::snprintf(number, sizeof number, authority >> 32 != 0 ? "0x%012llx" : "%llu",
-                static_cast<unsigned long long>(authority));
+  (void)std::snprintf(number, sizeof number, authority >> 32 != 0 ? "0x%012llx" : "%llu",
+                      static_cast<unsigned long long>(authority));
   std::string text = "S-" + std::to_string(sid.sid_rev_num) + "-" + number;
   const int count = std::min<int>(sid.num_auths, WBC_MAXSUBAUTHS);
   for (int i = 0; i < count; ++i) {

@@ -79,6 +79,10 @@ bool require(Section& section, std::string_view what) {
 std::string restrict_targets(Policy& policy, std::string_view list) {
   std::vector<std::string> targets;
   for (const std::string_view target : split(list, ',')) {
+    if (const std::size_t slash = target.find('/');
+        slash == target.npos || slash == 0 || slash + 1 == target.size()) {
+      return "target '" + escaped(target) + "' is not SERVICE/HOST";
+    }
     const auto& allowed = policy.accepted_targets;
     if (!allowed.empty() &&
         std::none_of(allowed.begin(), allowed.end(),

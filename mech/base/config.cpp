@@ -90,6 +90,15 @@ std::string choice_fault(std::string_view choices, std::string_view value) {
   return found ? std::string() : "is none of " + all;
 }
 
+// "HTTP/www.example.com"; a service alone would be the name of none.
+std::string service_fault(std::string_view value) {
+  const std::size_t slash = value.find('/');
+  const bool named = slash != value.npos && slash > 0 && slash + 1 < value.size();
+  return named ? std::string() : "is not SERVICE/HOST, as in HTTP/www.example.com";
+}
+
+bool is_words(Kind kind) { return kind == Kind::kWords || kind == Kind::kServices; }
+
 std::string value_fault(const ConfigKey& key, std::string_view value) {
   if (has_control_character(value) || !utf16le_from_utf8(value)) {
     return "holds a control character or is not UTF-8";
@@ -110,6 +119,8 @@ std::string value_fault(const ConfigKey& key, std::string_view value) {
       return choice_fault("yes|no|true|false", value);
     case Kind::kWords:
       return *key.choices == '\0' ? std::string() : choice_fault(key.choices, value);
+    case Kind::kServices:
+      return service_fault(value);
     case Kind::kPath:
       if (value[0] != '/' || value.find_first_of(" \t") != value.npos) {
         return "is not an absolute path without blanks";
@@ -204,7 +215,7 @@ Config::Config(std::string_view profile) : values_(std::size(kKeys)) {
   for (std::size_t i = 0; i < values_.size(); ++i) {
     const std::string_view value = kKeys[i].default_value;
     const auto add = [&](std::string_view word) { values_[i].values.emplace_back(word); };
-    split(value, kKeys[i].kind == Kind::kWords ? " \t" : "\n", add);
+    split(value, is_words(kKeys[i].kind) ? " \t" : "\n", add);
   }
   for (const ProfileValue& value : kProfileValues) {
     if (value.profile == profile) {
@@ -243,7 +254,7 @@ tl::expected<Config, std::string> Config::load(const std::string& path) {
     const bool first = value.source != Source::kFile;
     if (first) {
       value = {{}, Source::kFile};
-    } else if (key.kind != Kind::kWords && key.kind != Kind::kLines) {
+    } else if (!is_words(key.kind) && key.kind != Kind::kLines) {
       return refuse(": given twice, '" + value.values.front() + "' and '" + relation.value + "'");
     }
     std::string fault;
@@ -254,7 +265,7 @@ tl::expected<Config, std::string> Config::load(const std::string& path) {
       }
       value.values.emplace_back(word);
     };
-    if (key.kind == Kind::kWords) {
+    if (is_words(key.kind)) {
       split(relation.value, " \t", add);
     } else {
       add(relation.value);

@@ -18,12 +18,13 @@ namespace ntlm {
 struct ConfigKey {
   enum class Kind : std::uint8_t {
     kText,
-    kPath,    // absolute, without blanks
-    kFlag,    // yes, no, true, false
-    kNumber,  // decimal, within `choices`
-    kChoice,  // one of `choices`
-    kWords,   // words separated by blanks, each one of `choices` if there are; may be repeated
-    kLines,   // one value a line; may be repeated
+    kPath,      // absolute, without blanks
+    kFlag,      // yes, no, true, false
+    kNumber,    // decimal, within `choices`
+    kChoice,    // one of `choices`
+    kWords,     // words separated by blanks, each one of `choices` if there are; may be repeated
+    kServices,  // such words, each SERVICE/HOST
+    kLines,     // one value a line; may be repeated
   };
   const char* section;
   const char* name;

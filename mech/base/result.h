@@ -45,7 +45,7 @@ enum class Errc : std::uint16_t {
   kSmartcardRequired = 0x2a,
   kLogonType = 0x2b,
   kUnknownAccount = 0x2c,
-  kTooSoon = 0x2d,  // a source (store/lockout.h) that waits after wrong passwords
+  kTooSoon = 0x2d,          // a source (store/lockout.h) that waits after wrong passwords
   kNoAuthority = 0x30,      // no domain controller answers
   kAuthorityDown = 0x31,    // winbindd is not there, or too slow
   kAuthorityAccess = 0x32,  // it is there, but this process may not ask it

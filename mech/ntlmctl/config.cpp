@@ -22,6 +22,7 @@ Json value_of(const Config& config, const ConfigKey& key) {
       return config.number(key.section, key.name);
     case ConfigKey::Kind::kLines:
     case ConfigKey::Kind::kWords:
+    case ConfigKey::Kind::kServices:
       return config.list(key.section, key.name);
     case ConfigKey::Kind::kText:
     case ConfigKey::Kind::kChoice:

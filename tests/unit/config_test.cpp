@@ -120,6 +120,11 @@ TEST_F(ConfigTest, BadValue) {
             "[policy] require_mic: 'YES' is none of auto, yes, no");
   EXPECT_EQ(refusal("[policy]\nallow_anonymous = perhaps\n"),
             "[policy] allow_anonymous: 'perhaps' is none of yes, no, true, false");
+  for (const char* service : {"HTTP", "/www", "HTTP/"}) {
+    EXPECT_EQ(refusal(std::string("[policy]\naccepted_targets = HTTP/www ") + service + "\n"),
+              "[policy] accepted_targets: '" + std::string(service) +
+                  "' is not SERVICE/HOST, as in HTTP/www.example.com");
+  }
   EXPECT_EQ(refusal("[policy]\nprofile = paranoid\n"),
             "[policy] profile: 'paranoid' is none of default, hardened, compat");
   EXPECT_EQ(refusal("[policy]\nmin_version = \"\"\n"), "[policy] min_version: '' is empty");

@@ -92,6 +92,7 @@ TEST(PeerLine, NoOptionLiftsRequiredBindings) {
 TEST(PeerLine, ATargetThatTheDaemonDoesNotAllow) {
   EXPECT_FALSE(sections_of(" peer = 33 targets=imap/a\n", " accepted_targets = HTTP/a\n"));
   EXPECT_TRUE(sections_of(" peer = 33 targets=http/A\n", " accepted_targets = HTTP/a\n"));
+  EXPECT_FALSE(sections_of(" peer = 33 targets=imap/a,imap\n")) << "would match nobody";
 }
 
 TEST(Bucket, ABurstThenTheRate) {

@@ -193,11 +193,16 @@ class ClientExchange final : public protocol::Authority::Exchange {
 
   Result<SecretBytes> finish(ByteView authenticate, const protocol::AcceptOptions& options,
                              const crypto::ChannelBindings* bindings) override {
-    finished_ = true;
     Finish body{handle_, options, {}, authenticate};
     if (bindings != nullptr) {
+      const std::size_t size =
+          bindings->initiator.size() + bindings->acceptor.size() + bindings->application.size();
+      if (size > kMaxBindings) {
+        return fail(Errc::kBadArgument, "authority.bindings longer than 4096 bytes");
+      }
       body.bindings = *bindings;
     }
+    finished_ = true;
     const std::uint32_t number = next_number();
     TRY(const SecretBytes frame, write_request({number, body}));
     const auto end = Clock::now() + deadline_;

@@ -9,7 +9,6 @@ namespace {
 constexpr std::uint32_t kMagic = 0x484c544e;  // "NTLH"
 constexpr std::uint16_t kVersion = 1;
 constexpr std::size_t kMaxService = 1024;
-constexpr std::size_t kMaxBindings = 4096;  // each part
 constexpr std::size_t kBodySizeAt = 12;
 
 enum class Operation : std::uint16_t { kBegin = 1, kFinish = 2, kAbort = 3, kRefusal = 4 };

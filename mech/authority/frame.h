@@ -24,9 +24,10 @@
 
 namespace ntlm::authority {
 
-inline constexpr std::size_t kMaxRequest = 8192;  // bytes of a frame
-inline constexpr std::size_t kMaxReply = 70000;   // an acceptor with all its attributes
-inline constexpr std::size_t kMaxExchanges = 64;  // of a connection; one more ends the oldest
+inline constexpr std::size_t kMaxRequest = 8192;   // bytes of a frame
+inline constexpr std::size_t kMaxReply = 70000;    // an acceptor with all its attributes
+inline constexpr std::size_t kMaxBindings = 4096;  // bytes of all their parts
+inline constexpr std::size_t kMaxExchanges = 64;   // of a connection; one more ends the oldest
 
 using Handle = std::array<std::uint8_t, 16>;
 

@@ -236,6 +236,28 @@ TEST(AuthorityClient, ATokenThatFitsInNoFrame) {
   EXPECT_EQ(daemon.connections, 0);
 }
 
+// An application's mistake: said so, and not that the daemon is gone or the peer's token is bad.
+TEST(AuthorityClient, BindingsThatFitInNoFrame) {
+  Double daemon(proper);
+  const auto authority = client(daemon);
+  const Bytes whole(4096, 1), rest(1, 2);
+  crypto::ChannelBindings bindings;
+  bindings.application = whole;
+  {
+    const auto begun = authority->begin(kMessage, {}, "");
+    ASSERT_TRUE(begun);
+    bindings.initiator = rest;
+    const auto refused = begun->exchange->finish(kMessage, {}, &bindings);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Errc::kBadArgument);
+  }
+  const auto begun = authority->begin(kMessage, {}, "");
+  ASSERT_TRUE(begun);
+  EXPECT_EQ(daemon.aborts, 1);
+  bindings.initiator = {};
+  EXPECT_TRUE(begun->exchange->finish(kMessage, {}, &bindings));
+}
+
 TEST(AuthorityClient, ADirectoryThatOthersMayWriteTo) {
   const test::TemporaryDirectory directory;
   ASSERT_EQ(chmod(directory.path().c_str(), 0777), 0);

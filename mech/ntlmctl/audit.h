@@ -22,11 +22,14 @@ struct AuditRecord {
   std::int64_t time = 0;  // seconds since 1970
   bool success = false;
   std::string event, reason, user, domain, workstation, principal, service, target, detail, version,
-      mic, bindings, store;
+      mic, bindings, store, peer;
   std::uint32_t flags = 0;  // as agreed
   std::uint64_t key_bits = 0, unreported = 0;
 
   std::string account() const;  // who was proven, else who was claimed
+  // What the service calls itself; of one that asked ntlm-authd also its uid, which it cannot
+  // choose, and, where it has no name, what the peer calls it.
+  std::string served_by() const;
 };
 
 enum class LineKind : std::uint8_t {

@@ -81,7 +81,7 @@ class FieldReader {
       std::string_view name;
       std::string AuditRecord::*member;
     };
-    static constexpr std::array<Text, 13> kTexts{{{"event", &AuditRecord::event},
+    static constexpr std::array<Text, 14> kTexts{{{"event", &AuditRecord::event},
                                                   {"reason", &AuditRecord::reason},
                                                   {"user", &AuditRecord::user},
                                                   {"domain", &AuditRecord::domain},
@@ -93,7 +93,8 @@ class FieldReader {
                                                   {"version", &AuditRecord::version},
                                                   {"mic", &AuditRecord::mic},
                                                   {"bindings", &AuditRecord::bindings},
-                                                  {"store", &AuditRecord::store}}};
+                                                  {"store", &AuditRecord::store},
+                                                  {"peer", &AuditRecord::peer}}};
     const auto* found = std::ranges::find(kTexts, name, &Text::name);
     text_ = found != kTexts.end() ? &(record_.*(found->member))
             : name == "time"      ? &time
@@ -130,6 +131,15 @@ LineKind parse_object(std::string_view line, AuditRecord* record, std::string* m
 }
 
 }  // namespace
+
+std::string AuditRecord::served_by() const {
+  const std::string uid = peer.substr(0, peer.find(" pid "));  // "uid 33 pid 123"
+  if (uid.empty()) {
+    return service;
+  }
+  const std::string& name = service.empty() ? target : service;
+  return name.empty() ? uid : name + " (" + uid + ")";
+}
 
 std::string AuditRecord::account() const {
   if (!principal.empty()) {

@@ -90,7 +90,10 @@ void AuditSummary::add(const AuditRecord& record) {
   if (all_.last / slot_width_ - all_.first / slot_width_ >= std::int64_t{kMostSlots}) {
     widen();
   }
-  unreported_ += record.unreported;
+  // A record may say anything.
+  if (__builtin_add_overflow(unreported_, record.unreported, &unreported_)) {
+    unreported_ = UINT64_MAX;
+  }
   const bool initiate = record.event == "initiate";
   if (record.event != "accept" && !initiate) {
     const std::string text = record.event + (record.detail.empty() ? "" : ": ") + record.detail;
@@ -105,7 +108,7 @@ void AuditSummary::add(const AuditRecord& record) {
                    intern(record.reason),
                    intern(record.account()),
                    intern(record.workstation),
-                   intern(record.service),
+                   intern(record.served_by()),
                    intern(record.target),
                    intern(record.version),
                    intern(record.mic),

@@ -119,6 +119,16 @@ class AuditTest(unittest.TestCase):
         self.assertEqual(found["workstations"][0]["name"], "")
         self.assertEqual(found["services"][0]["name"], "HTTP/www")
 
+    def test_the_uid_of_a_service_stands_beside_the_name_that_it_gives_itself(self):
+        found = self.summary(record(peer="uid 33 pid 7"), record(peer="uid 1001 pid 8"), record(service="", peer="uid 33 pid 9"),
+                             record(service="", target="", peer="uid 33 pid 9"), record())
+        self.assertEqual(sorted(row["name"] for row in found["services"]),
+                         ["HTTP/www (uid 33)", "HTTP@www", "HTTP@www (uid 1001)", "HTTP@www (uid 33)", "uid 33"])
+
+    def test_what_was_not_reported_has_no_more_than_fits(self):
+        found = self.summary(record(unreported=2**64 - 1), record(unreported=2))
+        self.assertEqual(found["unreported"], 2**64 - 1)
+
     def test_hostile_names_reach_no_terminal(self):
         name = "\x1b[2J\x07\r\u202e\u0085<b>ü\U0001f511"
         out = self.run_tool("-", stdin=refusal(user=name))

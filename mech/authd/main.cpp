@@ -16,9 +16,11 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <exception>
+#include <optional>
 #include <system_error>
 #include <thread>
 
@@ -97,6 +99,15 @@ tl::expected<Daemon, std::string> configure(const std::string& path) {
   daemon.sections = std::move(*sections);
   daemon.threads = config->number("authd", "threads");
   daemon.settings.audit = AuditSettings::from(*config);
+  const std::string& json = daemon.settings.audit.json.path;
+  if (!json.empty()) {
+    if (const auto directory = open_trusted_directory(json); !directory) {
+      return Sentence(path + ": [audit] json: " + directory.error());
+    }
+  }
+  if (config->text("authd", "socket").size() >= sizeof sockaddr_un{}.sun_path) {
+    return Sentence(path + ": [authd] socket: too long for the name of a socket");
+  }
   daemon.settings.audit.failures_per_second = 0;  // Peers counts them, of each user
   if (config->text("ntlm", "display_form") == "user@domain") {
     daemon.settings.display_form = protocol::DisplayForm::kUserAtDomain;
@@ -244,15 +255,28 @@ int run_front(const Daemon& daemon, std::vector<FileDescriptor> sockets, FileDes
   loops[0]->run();
 }
 
+struct Ids {
+  uid_t uid;
+  gid_t gid;
+};
+
+std::optional<Ids> ids_of(const std::string& user) {
+  passwd entry{};
+  passwd* found = nullptr;
+  std::array<char, 16384> room;
+  const int error = ::getpwnam_r(user.c_str(), &entry, room.data(), room.size(), &found);
+  return error == 0 && found != nullptr ? std::optional(Ids{entry.pw_uid, entry.pw_gid})
+                                        : std::nullopt;
+}
+
 // Root could read the accounts in any case.
 tl::expected<void, std::string> become(const std::string& user) {
-  const passwd* found = ::getpwnam(user.c_str());
-  if (found == nullptr) {
+  const auto ids = ids_of(user);
+  if (!ids) {
     return Sentence("there is no user '" + escaped(user) + "'");
   }
-  if (found->pw_uid != ::geteuid() &&
-      (::initgroups(user.c_str(), found->pw_gid) != 0 || ::setgid(found->pw_gid) != 0 ||
-       ::setuid(found->pw_uid) != 0)) {
+  if (ids->uid != ::geteuid() && (::initgroups(user.c_str(), ids->gid) != 0 ||
+                                  ::setgid(ids->gid) != 0 || ::setuid(ids->uid) != 0)) {
     return Sentence(error_text("to become user " + user));
   }
   return {};
@@ -328,7 +352,7 @@ int run_command(int argc, char** argv) {
   tool.set_version_flag("--version", "ntlm-authd " NTLM_VERSION);
   std::string config = "/etc/gss/ntlm-authd.conf";
   std::string socket;
-  std::string user = ::geteuid() == 0 && ::getpwnam(kUser) != nullptr ? kUser : "";
+  std::string user = ::geteuid() == 0 && ids_of(kUser) ? kUser : "";
   bool check = false;
   tool.add_option("--config", config, "configuration (default: /etc/gss/ntlm-authd.conf)");
   tool.add_option("--socket", socket,

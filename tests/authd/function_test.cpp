@@ -501,6 +501,22 @@ TEST(FunctionOfCheck, StoresThatCannotBeAsked) {
   EXPECT_EQ(check(other, "--user nobody-of-that-name").first, 2);
 }
 
+// What the start would stumble over, again and again where systemd repeats it.
+TEST(FunctionOfCheck, WhereNoAuditFileAndNoSocketCanBe) {
+  const Daemon daemon;
+  const std::string sound = "[ntlm]\n store = text:" + daemon.path("users") + "\n";
+  const std::string self = geteuid() == 0 ? "--user root" : "";
+  daemon.directory().write("authd.conf", sound + "[audit]\n json = /nowhere/audit.jsonl\n");
+  const auto [no_file, why] = check(daemon, self);
+  EXPECT_EQ(no_file, 6);
+  EXPECT_NE(why.find("[audit] json: /nowhere"), why.npos) << why;
+  daemon.directory().write("authd.conf",
+                           sound + "[authd]\n socket = /" + std::string(120, 's') + "\n");
+  const auto [too_long, which] = check(daemon, self);
+  EXPECT_EQ(too_long, 6);
+  EXPECT_NE(which.find("[authd] socket: too long"), which.npos) << which;
+}
+
 TEST(FunctionOfCheck, AccountsThatTheDaemonsUserMayNotRead) {
   if (geteuid() != 0) {
     GTEST_SKIP() << "to look as another user needs root";

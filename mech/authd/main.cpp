@@ -3,7 +3,6 @@
 // what they do is in server.cpp (the front) and verify.cpp (the store).
 #include <fcntl.h>
 #include <grp.h>
-#include <pwd.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -16,11 +15,9 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <exception>
-#include <optional>
 #include <system_error>
 #include <thread>
 
@@ -253,20 +250,6 @@ int run_front(const Daemon& daemon, std::vector<FileDescriptor> sockets, FileDes
     threads.emplace_back([&loop = *loops[i]] { loop.run(); });
   }
   loops[0]->run();
-}
-
-struct Ids {
-  uid_t uid;
-  gid_t gid;
-};
-
-std::optional<Ids> ids_of(const std::string& user) {
-  passwd entry{};
-  passwd* found = nullptr;
-  std::array<char, 16384> room;
-  const int error = ::getpwnam_r(user.c_str(), &entry, room.data(), room.size(), &found);
-  return error == 0 && found != nullptr ? std::optional(Ids{entry.pw_uid, entry.pw_gid})
-                                        : std::nullopt;
 }
 
 // Root could read the accounts in any case.

@@ -46,12 +46,8 @@ std::optional<uid_t> uid_of(std::string_view name) {
   if (const auto number = number_of(name)) {
     return *number;
   }
-  passwd entry{};
-  passwd* found = nullptr;
-  std::array<char, 16384> room;
-  const int error =
-      ::getpwnam_r(std::string(name).c_str(), &entry, room.data(), room.size(), &found);
-  return error == 0 && found != nullptr ? std::optional(entry.pw_uid) : std::nullopt;
+  const auto ids = ids_of(std::string(name));
+  return ids ? std::optional(ids->uid) : std::nullopt;
 }
 
 // False for a word that is none of these.
@@ -79,8 +75,7 @@ bool require(Section& section, std::string_view what) {
 std::string restrict_targets(Policy& policy, std::string_view list) {
   std::vector<std::string> targets;
   for (const std::string_view target : split(list, ',')) {
-    if (const std::size_t slash = target.find('/');
-        slash == target.npos || slash == 0 || slash + 1 == target.size()) {
+    if (!is_service_of_host(target)) {
       return "target '" + escaped(target) + "' is not SERVICE/HOST";
     }
     const auto& allowed = policy.accepted_targets;
@@ -133,6 +128,15 @@ std::string apply(Section& section, std::string_view word) {
 }
 
 }  // namespace
+
+std::optional<Ids> ids_of(const std::string& user) {
+  passwd entry{};
+  passwd* found = nullptr;
+  std::array<char, 16384> room;
+  const int error = ::getpwnam_r(user.c_str(), &entry, room.data(), room.size(), &found);
+  return error == 0 && found != nullptr ? std::optional(Ids{entry.pw_uid, entry.pw_gid})
+                                        : std::nullopt;
+}
 
 Bucket::Bucket(std::uint32_t rate, std::uint32_t burst, Time now)
     : rate_(rate), burst_(std::max(burst, std::uint32_t{1})), left_(burst_), seen_(now) {}

@@ -23,6 +23,13 @@ using Time = std::chrono::steady_clock::time_point;
 
 constexpr uid_t kOverflowUid = 65534;  // of another user namespace: it could be anybody
 
+struct Ids {
+  uid_t uid;
+  gid_t gid;
+};
+// Of a user of this host; nothing: there is none of that name.
+std::optional<Ids> ids_of(const std::string& user);
+
 // A rate with room for a burst; not thread-safe.
 class Bucket {
  public:

@@ -90,13 +90,6 @@ std::string choice_fault(std::string_view choices, std::string_view value) {
   return found ? std::string() : "is none of " + all;
 }
 
-// "HTTP/www.example.com"; a service alone would be the name of none.
-std::string service_fault(std::string_view value) {
-  const std::size_t slash = value.find('/');
-  const bool named = slash != value.npos && slash > 0 && slash + 1 < value.size();
-  return named ? std::string() : "is not SERVICE/HOST, as in HTTP/www.example.com";
-}
-
 bool is_words(Kind kind) { return kind == Kind::kWords || kind == Kind::kServices; }
 
 std::string value_fault(const ConfigKey& key, std::string_view value) {
@@ -120,7 +113,7 @@ std::string value_fault(const ConfigKey& key, std::string_view value) {
     case Kind::kWords:
       return *key.choices == '\0' ? std::string() : choice_fault(key.choices, value);
     case Kind::kServices:
-      return service_fault(value);
+      return is_service_of_host(value) ? "" : "is not SERVICE/HOST, as in HTTP/www.example.com";
     case Kind::kPath:
       if (value[0] != '/' || value.find_first_of(" \t") != value.npos) {
         return "is not an absolute path without blanks";
@@ -208,6 +201,11 @@ tl::expected<std::vector<Relation>, std::string> read_profile(const std::string&
 }
 
 }  // namespace
+
+bool is_service_of_host(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  return slash != text.npos && slash > 0 && slash + 1 < text.size();
+}
 
 std::span<const ConfigKey> Config::keys() { return kKeys; }
 

@@ -34,6 +34,9 @@ struct ConfigKey {
   const char* summary;        // one sentence
 };
 
+// "HTTP/www.example.com": both sides of the slash; a service alone would be the name of none.
+bool is_service_of_host(std::string_view text);
+
 class Config {
  public:
   // Every key at its default, or as a profile ("default", "hardened", "compat") sets it; an unknown

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Logons a second through winbind: the store against libwbclient alone with a kept context for each
 // client, in interleaved rounds of one run; the ratio is the figure that counts. Run as root in the
-// member of tests/domain/lab.py:
+// member of tests/domain/lab.py, which has a processor of its own so that the domain controllers do
+// not share its caches:
+//   lab.py up DIR apart
 //   lab.py run DIR member winbind_bench [USER [ROUNDS [LOGONS A ROUND AND CLIENT]]]
 #include "store/winbind.h"
 

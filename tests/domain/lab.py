@@ -6,7 +6,9 @@ domain that the first one trusts, without a container engine.
 Each node is one process that holds its own network, mount, UTS, IPC and process namespaces; Samba's compiled-in
 directories are tmpfs there. Ending that process ends everything in the node, and nothing stays behind.
 
-    lab.py up DIR               bring the nodes up (about 10 s); DIR keeps the state file and the logs
+    lab.py up DIR [apart]       bring the nodes up (about 10 s); DIR keeps the state file and the logs. "apart" is for
+                                measurements: the member has this machine's last processor for itself, as if it were
+                                a machine of its own
     lab.py run DIR NODE CMD...  run a command in a node (dc, member or trusted)
     lab.py down DIR             end the nodes
     lab.py shell DIR            a root shell in the member
@@ -64,7 +66,7 @@ class Node:
         self.host, self.address = HOSTS[name]
         self.realm = TRUSTED_REALM if name == "trusted" else REALM
 
-    def start(self):
+    def start(self, apart):
         # sleep ignores SIGCHLD (kept over exec), so that daemons that end in this node are reaped.
         holder = subprocess.Popen(
             ["unshare", "--net", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc",
@@ -75,9 +77,14 @@ class Node:
         until(lambda: children.read_text().split(), 5, f"the namespaces of {self.name}")
         self.pid = int(children.read_text().split()[0])
         until(lambda: pathlib.Path(f"/proc/{self.pid}/comm").read_text() == "sleep\n", 5, f"the holder of {self.name}")
+        if apart:
+            *others, last = sorted(os.sched_getaffinity(0))
+            os.sched_setaffinity(self.pid, [last] if self.name == "member" else others or [last])
 
     def command(self, *argv):
-        return ["nsenter", f"--target={self.pid}", "--net", "--mount", "--uts", "--ipc", "--pid",
+        processors = ",".join(map(str, os.sched_getaffinity(self.pid)))
+        return ["taskset", "--cpu-list", processors,
+                "nsenter", f"--target={self.pid}", "--net", "--mount", "--uts", "--ipc", "--pid",
                 f"--wdns={os.getcwd()}", "--", *map(str, argv)]
 
     def run(self, *argv, check=True, **options):
@@ -180,7 +187,7 @@ class Lab:
         self.nodes = {name: Node(name, self.directory, pids.get(name)) for name in HOSTS}
         self.dc, self.member, self.trusted = self.nodes.values()
 
-    def up(self):
+    def up(self, apart=False):
         self.directory.mkdir(parents=True, exist_ok=True)
         if self.state.exists():
             self.down()
@@ -188,7 +195,7 @@ class Lab:
             shutil.rmtree(self.directory / name, ignore_errors=True)
         try:
             for node in self.nodes.values():
-                node.start()
+                node.start(apart)
                 self.state.write_text(json.dumps({n.name: n.pid for n in self.nodes.values() if n.pid}))
             self.connect()
             with concurrent.futures.ThreadPoolExecutor() as beside:
@@ -282,7 +289,7 @@ def missing():
     """Why no lab can be made here; empty when one can."""
     if os.geteuid() != 0:
         return "a domain of our own needs root (network and mount namespaces)"
-    for program in ("unshare", "nsenter", "ip", "samba", "samba-tool", "winbindd", "net", "wbinfo"):
+    for program in ("unshare", "nsenter", "taskset", "ip", "samba", "samba-tool", "winbindd", "net", "wbinfo"):
         if not shutil.which(program):
             return f"{program} is not installed (samba samba-ad-provision winbind iproute2)"
     if not pathlib.Path("/usr/share/samba/setup/provision.ldif").exists():
@@ -296,7 +303,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("action", choices=("up", "down", "run", "shell"))
     parser.add_argument("directory")
-    parser.add_argument("rest", nargs=argparse.REMAINDER, help="run: NODE COMMAND...")
+    parser.add_argument("rest", nargs=argparse.REMAINDER, help="run: NODE COMMAND...; up: apart")
     arguments = parser.parse_args()
     why = missing()
     if why:
@@ -305,7 +312,7 @@ def main():
     lab = Lab(arguments.directory)
     if arguments.action == "up":
         began = time.monotonic()
-        lab.up()
+        lab.up(apart=arguments.rest == ["apart"])
         print(f"domain {DOMAIN} ({REALM}) is up after {time.monotonic() - began:.1f} s; passwords are {PASSWORD}, of "
               f"{TRUSTED_DOMAIN} ({TRUSTED_REALM}) {TRUSTED_PASSWORD}")
     elif arguments.action == "down":

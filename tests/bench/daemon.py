@@ -8,6 +8,9 @@ import subprocess
 import sys
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "consumers"))
+import ending
+
 WORKERS = 4
 SECONDS = 3
 HALT_POLL = "/sys/module/haltpoll/parameters/guest_halt_poll_ns"
@@ -17,6 +20,7 @@ NAMES = "netbios_computer = SERVER\n netbios_domain = DOMAIN\n"
 @contextlib.contextmanager
 def idle_processors_poll(nanoseconds=200_000):
     """A virtual machine's idle processors look for work this long before the hypervisor puts them to sleep."""
+    ending.by_exception()
     try:
         with open(HALT_POLL, "r+", encoding="ascii") as file:
             before = file.read()
@@ -33,7 +37,6 @@ def idle_processors_poll(nanoseconds=200_000):
 
 def private_daemon(bench, threads):
     os.environ["NTLM_BUILD_DIR"] = bench.build
-    sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "consumers"))
     from authd import Authd
     daemon = Authd(f"{NAMES}[authd]\n threads = {threads}\n rate = 0\n ", records=False)
     with open(bench.users, encoding="ascii") as users:

@@ -17,6 +17,8 @@ import tempfile
 import threading
 import time
 
+import ending
+
 BUILD = pathlib.Path(os.environ.get("NTLM_BUILD_DIR", "."))
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 CONF = SOURCE / "conf"
@@ -31,13 +33,15 @@ DEBIAN_PYTHON = "/usr/bin/python3"
 _started = time.monotonic()
 _checks = 0
 _processes = []
+_directories = []
+ending.by_exception()
 
 
 def directory(mode=0o755):
-    path = tempfile.mkdtemp(prefix="ntlm-consumer-")
+    path = pathlib.Path(tempfile.mkdtemp(prefix="ntlm-consumer-"))
+    _directories.append(path)
     os.chmod(path, mode)
-    atexit.register(shutil.rmtree, path, True)
-    return pathlib.Path(path)
+    return path
 
 
 def free_port():
@@ -115,9 +119,11 @@ def stop(process, how=signal.SIGTERM):
 
 
 @atexit.register
-def _stop_all():
+def _leave_nothing():
     for process in list(_processes):
         stop(process)
+    for path in _directories:  # nobody writes there any more
+        shutil.rmtree(path, True)
 
 
 def wait_for(condition, what, seconds=15, log=None):

@@ -174,7 +174,7 @@ subprocess.run(["mount", "-t", "tmpfs", "none", "/run"], check=True)
 conf = pathlib.Path("/run/systemd/journald.conf.d")
 conf.mkdir(parents=True)
 (conf / "test.conf").write_text("[Journal]\nStorage=volatile\nForwardToSyslog=no\nForwardToWall=no\nReadKMsg=no\nAudit=no\nRuntimeMaxUse=16M\n")
-server = subprocess.Popen([journald], stdout=subprocess.DEVNULL, stderr=open(directory + "/journald.log", "wb"))
+server = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", journald], stdout=subprocess.DEVNULL, stderr=open(directory + "/journald.log", "wb"))
 try:
     for _ in range(100):
         if os.path.exists("/run/systemd/journal/socket"):

@@ -105,12 +105,15 @@ std::vector<std::string> GroupNames::of(std::span<const wbcDomainSid> sids, Winb
   }
   const auto lookup = std::make_shared<SidLookup>(calls.functions());
   lookup->sids = std::move(missing);
-  // An authority of its own: that names are late says nothing against the domain's logons.
-  const auto done = calls.run(
-      std::string(domain) + " names", deadline, [lookup](const Wbclient& wbc, wbcContext* context) {
+  // An authority of its own: that names are late says nothing against the domain's logons. It is
+  // there, for the domain has just said yes.
+  const std::string authority = std::string(domain) + " names";
+  const auto done =
+      calls.run({authority, true}, deadline, [lookup](const Wbclient& wbc, wbcContext* context) {
         lookup->outcome =
             wbc.lookup_sids(context, lookup->sids.data(), static_cast<int>(lookup->sids.size()),
                             lookup->domains.out(), &lookup->domain_count, lookup->names.out());
+        return true;
       });
   if (!done || lookup->outcome != WBC_ERR_SUCCESS || !lookup->names) {
     return names;

@@ -78,6 +78,7 @@ constexpr const char* kAttrGroupSid = "urn:gss-ntlm:group-sid";
 constexpr const char* kAttrGroup = "urn:gss-ntlm:group";
 
 constexpr std::uint32_t kNoSuchUser = 0xC0000064;
+constexpr std::uint32_t kWrongPassword = 0xC000006A;
 
 // "Not available" sooner than this was not the waiting for a domain controller.
 constexpr auto kAtOnce = std::chrono::seconds(1);
@@ -106,7 +107,8 @@ struct Logon {
   Logon(const Logon&) = delete;
   Logon& operator=(const Logon&) = delete;
 
-  void ask(const Wbclient& wbc, wbcContext* context) {
+  // True: what came is known to the account's own domain only.
+  bool ask(const Wbclient& wbc, wbcContext* context) {
     wbcAuthUserParams params{};
     params.account_name = user.c_str();
     params.domain_name = domain.c_str();
@@ -120,6 +122,7 @@ struct Logon {
     params.password.response.nt_length = static_cast<std::uint32_t>(response.size());
     params.password.response.nt_data = response.data();
     outcome = wbc.authenticate(context, &params, info.out(), error.out());
+    return outcome == WBC_ERR_SUCCESS || (error && error->nt_status == kWrongPassword);
   }
 
   const std::string user, domain, workstation;
@@ -158,6 +161,12 @@ tl::unexpected<Error> error_of(const Logon& logon) {
 
 std::string text_or_empty(const char* text) { return text == nullptr ? "" : text; }
 
+// Empty: none was named.
+std::string_view domain_of(const AccountName& account) {
+  const std::size_t at = account.domain.empty() ? account.user.rfind('@') : std::string::npos;
+  return at == std::string::npos ? account.domain : std::string_view(account.user).substr(at + 1);
+}
+
 // Accounts of this host are not the domain's business, and a store for one domain has no others.
 Result<void> check_belongs(const AccountName& account, std::string_view wanted,
                            const HostNames& ours) {
@@ -174,11 +183,7 @@ Result<void> check_belongs(const AccountName& account, std::string_view wanted,
   const auto own = [&](std::string_view name) {
     return is(name, ours.nb_domain) || is(name, ours.dns_domain);
   };
-  std::string_view domain = account.domain;
-  const std::size_t at = account.user.rfind('@');
-  if (domain.empty() && at != std::string::npos) {
-    domain = std::string_view(account.user).substr(at + 1);
-  }
+  const std::string_view domain = domain_of(account);
   const bool here =
       domain.empty() ? own(wanted) : is(domain, wanted) || (own(domain) && own(wanted));
   return here ? Result<void>() : fail(Errc::kUnknownAccount, "winbind.another domain");
@@ -268,15 +273,17 @@ Result<void> check_complete(const wbcAuthUserInfo* info) {
 
 // Whose controllers a logon waits for: a domain under one name, however the peer wrote it.
 std::string authority_of(const AccountName& account, const HostNames& ours) {
-  const bool own = account.domain.empty() || equal_ignoring_case(account.domain, ours.dns_domain);
-  return own ? ours.nb_domain : account.domain;
+  const std::string_view domain = domain_of(account);
+  const bool own = domain.empty() || equal_ignoring_case(domain, ours.nb_domain) ||
+                   equal_ignoring_case(domain, ours.dns_domain);
+  return own ? ours.nb_domain : std::string(domain);
 }
 
 struct Question {
   WinbindCalls& calls;
   const LogonRequest& request;
   const crypto::ServerChallenge& challenge;
-  const std::string& authority;
+  WinbindAuthority authority;
   Clock::time_point deadline;
 };
 
@@ -285,14 +292,14 @@ Result<std::shared_ptr<Logon>> ask_once(const Question& question) {
       std::make_shared<Logon>(question.calls.functions(), question.request, question.challenge);
   const auto done = question.calls.run(
       question.authority, question.deadline,
-      [logon](const Wbclient& wbc, wbcContext* context) { logon->ask(wbc, context); });
+      [logon](const Wbclient& wbc, wbcContext* context) { return logon->ask(wbc, context); });
   if (done) {
     return logon;
   }
   return winbind_fault(
       done.error().code, done.error().where,
       done.error().code == Errc::kNoAuthority
-          ? "no domain controller answers in time for " + escaped(question.authority)
+          ? "no domain controller answers in time for " + escaped(question.authority.name)
           : "winbindd does not answer in time");
 }
 
@@ -329,7 +336,7 @@ Result<std::shared_ptr<Logon>> ask(const Question& question) {
                          "(is its user in group winbindd_priv?)");
   }
   return winbind_fault(Errc::kNoAuthority, "winbind.request timeout",
-                       "no domain controller answers for " + escaped(question.authority));
+                       "no domain controller answers for " + escaped(question.authority.name));
 }
 
 }  // namespace
@@ -379,7 +386,8 @@ Result<LogonResult> WinbindVerifier::verify(const LogonRequest& request) const {
   TRY(WinbindCalls * calls, WinbindCalls::open(settings_.library));
   TRY(const crypto::ServerChallenge challenge, answered_challenge(request));
   const std::string authority = authority_of(request.account, *ours);
-  TRY(const auto logon, ask({*calls, request, challenge, authority, deadline}));
+  const bool own = authority == ours->nb_domain;
+  TRY(const auto logon, ask({*calls, request, challenge, {authority, own}, deadline}));
 
   const wbcAuthUserInfo& info = *logon->info.get();
   const std::vector<wbcDomainSid> groups = groups_of(info);

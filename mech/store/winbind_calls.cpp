@@ -8,6 +8,7 @@
 #include <sys/fsuid.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <condition_variable>
 #include <map>
@@ -25,10 +26,18 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// Calls of one authority that are under way, late ones included; and threads of the process. An
-// authority that hangs cannot take the threads of the others.
-constexpr unsigned kMaxOfAuthority = 16;
+// Calls under way, late ones included, each on a thread of the process. A peer chooses the names of
+// domains, several for one domain too, and a lost one keeps a thread for a minute. So those that
+// have never answered (strangers) leave the others half of the threads, and domains leave winbindd
+// two.
 constexpr unsigned kMaxThreads = 64;
+constexpr unsigned kOfDomains = 62;
+constexpr unsigned kOfStrangers = 32;
+// Of one authority.
+constexpr unsigned kMaxCalls = 16;
+constexpr unsigned kMaxOfStranger = 4;
+// Authorities that are remembered, beside those that are being asked.
+constexpr std::size_t kMaxKept = 64;
 constexpr auto kIdle = seconds(10);
 // How long a caller waits to see whether a late authority answers the one that asks it.
 constexpr auto kPatience = milliseconds(250);
@@ -99,7 +108,7 @@ class WinbindCalls::Threads {
  public:
   explicit Threads(const Wbclient& functions) : functions_(functions) {}
 
-  Result<void> run(std::string_view name, Clock::time_point deadline, Call call);
+  Result<void> run(WinbindAuthority whom, Clock::time_point deadline, Call call);
   bool answers();
   bool of_this_process() const { return process_ == ::getpid(); }
 
@@ -108,8 +117,10 @@ class WinbindCalls::Threads {
     unsigned callers = 0;         // inside run()
     unsigned active = 0;          // calls on a thread
     unsigned late = 0;            // of those, the ones that nobody waits for any more
+    bool known = false;           // winbindd itself, or a domain that is there: no stranger
     bool suspect = false;         // was late, and has not been in time since
     std::optional<Errc> verdict;  // why it was late
+    Clock::time_point asked{};    // for the last time
   };
   using Authorities = std::map<std::string, Authority, std::less<>>;
 
@@ -118,6 +129,7 @@ class WinbindCalls::Threads {
     Call call;
     Authorities::iterator authority;
     Signal done;
+    bool spoken = false;  // what the call returned
     bool finished = false;
     bool late = false;
   };
@@ -132,14 +144,12 @@ class WinbindCalls::Threads {
     std::shared_ptr<Job> job;
   };
 
-  bool may_ask(const Authority& who) const {
-    return (idle_ != nullptr || count_ < kMaxThreads) && who.active < kMaxOfAuthority &&
-           !(who.suspect && who.active > who.late);
-  }
+  bool may_ask(Authorities::const_iterator who) const;
+  void know(Authority& who);
   Errc verdict(Authorities::iterator who, std::unique_lock<std::mutex>& lock);
   Idle* take_idle(const std::shared_ptr<Job>& job);
   bool start_thread(std::unique_ptr<Start> start);
-  void forget_if_unused(Authorities::iterator who);
+  void forget_unused(Authorities::iterator who);
   void finish(Job& job);
   void serve(std::shared_ptr<Job> job);
   std::shared_ptr<Job> next_after(std::shared_ptr<Job> job, Idle& self);
@@ -150,28 +160,52 @@ class WinbindCalls::Threads {
   std::mutex mutex_;
   std::condition_variable changed_;  // somebody in may_ask()'s queue may look again
   unsigned waiters_ = 0;
-  unsigned count_ = 0;
-  Idle* idle_ = nullptr;  // a stack: the thread that ran last has the warmest caches
+  unsigned busy_ = 0;       // threads; there are no more than were busy at once
+  unsigned strangers_ = 0;  // of those, the ones that ask strangers
+  Idle* idle_ = nullptr;    // a stack: the thread that ran last has the warmest caches
   Authorities authorities_;
 };
 
-Result<void> WinbindCalls::Threads::run(std::string_view name, Clock::time_point deadline,
+// Whoever may ask has at most as many threads as are left for others of its kind.
+bool WinbindCalls::Threads::may_ask(Authorities::const_iterator who) const {
+  const Authority& authority = who->second;
+  if (authority.suspect && authority.active > authority.late) {
+    return false;
+  }
+  const auto left = [&](unsigned all, unsigned taken) { return all > taken ? all - taken : 0; };
+  const unsigned free = left(who->first.empty() ? kMaxThreads : kOfDomains, busy_);
+  return authority.active <
+         (authority.known ? std::min(kMaxCalls, free)
+                          : std::min({kMaxOfStranger, free, left(kOfStrangers, strangers_)}));
+}
+
+void WinbindCalls::Threads::know(Authority& who) {
+  if (!std::exchange(who.known, true)) {
+    strangers_ -= who.active;
+  }
+}
+
+Result<void> WinbindCalls::Threads::run(WinbindAuthority whom, Clock::time_point deadline,
                                         Call call) {
   const auto job = std::make_shared<Job>(std::move(call));
   auto start = std::make_unique<Start>(Start{this, job});
   std::unique_lock lock(mutex_);
-  const auto who = job->authority = authorities_.try_emplace(upper_utf8(name)).first;
+  const auto who = job->authority = authorities_.try_emplace(upper_utf8(whom.name)).first;
   Authority& authority = who->second;
   ++authority.callers;
+  authority.asked = Clock::now();
+  if (whom.known) {
+    know(authority);
+  }
   const auto leave = [&](Result<void> result) {
     --authority.callers;
-    forget_if_unused(who);
+    forget_unused(who);
     return result;
   };
 
-  const auto until = authority.suspect ? std::min(deadline, Clock::now() + kPatience) : deadline;
+  const auto until = authority.suspect ? std::min(deadline, authority.asked + kPatience) : deadline;
   ++waiters_;
-  const bool allowed = changed_.wait_until(lock, until, [&] { return may_ask(authority); });
+  const bool allowed = changed_.wait_until(lock, until, [&] { return may_ask(who); });
   --waiters_;
   if (!allowed) {
     return leave(fail(verdict(who, lock), "winbind.late before"));
@@ -181,6 +215,8 @@ Result<void> WinbindCalls::Threads::run(std::string_view name, Clock::time_point
     return leave(fail(Errc::kAuthorityDown, "winbind.no thread"));
   }
   ++authority.active;
+  ++busy_;
+  strangers_ += authority.known ? 0 : 1;
   lock.unlock();
   if (idle != nullptr) {
     idle->wake.post();
@@ -188,8 +224,6 @@ Result<void> WinbindCalls::Threads::run(std::string_view name, Clock::time_point
   (void)job->done.wait_until(deadline);
   lock.lock();
   if (job->finished) {
-    authority.suspect = false;
-    authority.verdict.reset();
     return leave({});
   }
   job->late = true;
@@ -217,8 +251,10 @@ Errc WinbindCalls::Threads::verdict(Authorities::iterator who, std::unique_lock<
 bool WinbindCalls::Threads::answers() {
   const auto answered = std::make_shared<wbcErr>(WBC_ERR_UNKNOWN_FAILURE);
   const auto done =
-      run({}, Clock::now() + kPing,
-          [answered](const Wbclient& wbc, wbcContext* context) { *answered = wbc.ping(context); });
+      run(kWinbindd, Clock::now() + kPing, [answered](const Wbclient& wbc, wbcContext* context) {
+        *answered = wbc.ping(context);
+        return true;
+      });
   return done && *answered == WBC_ERR_SUCCESS;
 }
 
@@ -249,7 +285,6 @@ bool WinbindCalls::Threads::start_thread(std::unique_ptr<Start> start) {
     return false;
   }
   (void)start.release();
-  ++count_;
   return true;
 }
 
@@ -276,7 +311,7 @@ void WinbindCalls::Threads::serve(std::shared_ptr<Job> job) {
     }
     // Without a context the library would take one that all threads share.
     if (context != nullptr) {
-      job->call(functions_, context);
+      job->spoken = job->call(functions_, context);
     }
     job->call = nullptr;
     job = next_after(std::move(job), self);
@@ -289,14 +324,22 @@ void WinbindCalls::Threads::serve(std::shared_ptr<Job> job) {
 void WinbindCalls::Threads::finish(Job& job) {
   Authority& authority = job.authority->second;
   --authority.active;
+  --busy_;
+  strangers_ -= authority.known ? 0 : 1;
+  if (job.spoken) {
+    know(authority);
+  }
   if (job.late) {
     --authority.late;
+  } else {
+    authority.suspect = false;
+    authority.verdict.reset();
   }
   job.finished = true;
   if (waiters_ > 0) {
     changed_.notify_all();
   }
-  forget_if_unused(job.authority);
+  forget_unused(job.authority);
 }
 
 // Null: idle for so long that the thread shall end.
@@ -318,7 +361,6 @@ std::shared_ptr<WinbindCalls::Threads::Job> WinbindCalls::Threads::next_after(
         place = &(*place)->next;
       }
       *place = self.next;
-      --count_;
       return nullptr;
     }
   }
@@ -328,11 +370,26 @@ std::shared_ptr<WinbindCalls::Threads::Job> WinbindCalls::Threads::next_after(
   return std::move(self.job);
 }
 
-// A peer chooses the names of domains, so that they must not pile up.
-void WinbindCalls::Threads::forget_if_unused(Authorities::iterator who) {
-  const Authority& authority = who->second;
-  if (authority.callers == 0 && authority.active == 0 && !authority.suspect) {
+// A peer chooses the names of domains, so that they must not pile up: nothing is kept of one that
+// is neither there nor late, and of the others those that were asked last, strangers first to go.
+void WinbindCalls::Threads::forget_unused(Authorities::iterator who) {
+  const auto unused = [](const Authority& each) { return each.callers + each.active == 0; };
+  if (unused(who->second) && !who->second.known && !who->second.suspect) {
     authorities_.erase(who);
+  }
+  if (authorities_.size() <= kMaxKept) {
+    return;
+  }
+  auto first = authorities_.end();
+  for (auto each = authorities_.begin(); each != authorities_.end(); ++each) {
+    const auto rank = [](const Authority& one) { return std::pair(one.known, one.asked); };
+    if (unused(each->second) &&
+        (first == authorities_.end() || rank(each->second) < rank(first->second))) {
+      first = each;
+    }
+  }
+  if (first != authorities_.end()) {
+    authorities_.erase(first);
   }
 }
 
@@ -378,8 +435,8 @@ WinbindCalls::Threads* WinbindCalls::threads() {
   return fresh.release();
 }
 
-Result<void> WinbindCalls::run(std::string_view authority, Clock::time_point deadline, Call call) {
-  return threads()->run(authority, deadline, std::move(call));
+Result<void> WinbindCalls::run(WinbindAuthority whom, Clock::time_point deadline, Call call) {
+  return threads()->run(whom, deadline, std::move(call));
 }
 
 bool WinbindCalls::answers() { return threads()->answers(); }
@@ -392,8 +449,9 @@ tl::unexpected<Error> winbind_fault(Errc code, const char* where, const std::str
 Result<WinbindInterface> ask_interface(WinbindCalls& calls,
                                        WinbindCalls::Clock::time_point deadline) {
   const auto question = std::make_shared<InterfaceQuestion>(calls.functions());
-  TRY_VOID(calls.run({}, deadline, [question](const Wbclient& wbc, wbcContext* context) {
+  TRY_VOID(calls.run(kWinbindd, deadline, [question](const Wbclient& wbc, wbcContext* context) {
     question->outcome = wbc.interface_details(context, question->details.out());
+    return true;
   }));
   if (question->outcome == WBC_ERR_NO_MEMORY) {
     return fail(Errc::kNoMemory, "winbind.interface");

@@ -39,6 +39,15 @@ struct Wbclient {
   decltype(&::wbcCtxGetpwuid) getpwuid;
 };
 
+// Who must answer: behind winbindd a domain; without a name winbindd itself. Known: it is there for
+// certain, as this host's own domain is, and need not answer before it is given more than a few
+// threads.
+struct WinbindAuthority {
+  std::string_view name;
+  bool known = false;
+};
+inline constexpr WinbindAuthority kWinbindd{{}, true};
+
 class WinbindCalls {
  public:
   // The one of this process for that library ("libwbclient.so.0"); it lives as long as the process.
@@ -46,14 +55,15 @@ class WinbindCalls {
   static Result<WinbindCalls*> open(const char* library);
 
   // Runs on another thread, and perhaps longer than the caller waits: it must own what it works on,
-  // and must not allocate.
-  using Call = std::function<void(const Wbclient&, wbcContext*)>;
+  // and must not allocate. True: the answer is one that nobody but the authority has, which is
+  // known from now on.
+  using Call = std::function<bool(const Wbclient&, wbcContext*)>;
   using Clock = std::chrono::steady_clock;
   // Returns when the call has, or an error at the deadline (and at most 0.3 s later): kNoAuthority
   // when winbindd itself still answers, kAuthorityDown when it does not or no thread can be had.
-  // `authority` is who must answer behind winbindd: a domain; empty: winbindd itself. One that was
-  // late is asked by one caller at a time until it is in time again; the others are refused soon.
-  Result<void> run(std::string_view authority, Clock::time_point deadline, Call call);
+  // An authority that was late is asked by one caller at a time until it is in time again; the
+  // others are refused soon.
+  Result<void> run(WinbindAuthority whom, Clock::time_point deadline, Call call);
 
   // Whether winbindd itself answers within 0.25 s.
   bool answers();

@@ -65,8 +65,9 @@ struct UserQuestion {
 
 Result<std::shared_ptr<CacheQuestion>> ask_cache(WinbindCalls& calls, Clock::time_point deadline,
                                                  std::shared_ptr<CacheQuestion> question) {
-  TRY_VOID(calls.run({}, deadline, [question](const Wbclient& wbc, wbcContext* context) {
+  TRY_VOID(calls.run(kWinbindd, deadline, [question](const Wbclient& wbc, wbcContext* context) {
     question->ask(wbc, context);
+    return true;
   }));
   if (question->outcome == WBC_ERR_NO_MEMORY) {
     return fail(Errc::kNoMemory, "winbind.credential cache");
@@ -81,8 +82,9 @@ Result<std::shared_ptr<CacheQuestion>> ask_cache(WinbindCalls& calls, Clock::tim
 Result<AccountName> account_of_process(WinbindCalls& calls, const WinbindInterface& names,
                                        Clock::time_point deadline) {
   const auto question = std::make_shared<UserQuestion>(calls.functions());
-  TRY_VOID(calls.run({}, deadline, [question](const Wbclient& wbc, wbcContext* context) {
+  TRY_VOID(calls.run(kWinbindd, deadline, [question](const Wbclient& wbc, wbcContext* context) {
     question->outcome = wbc.getpwuid(context, question->user, question->entry.out());
+    return true;
   }));
   if (question->outcome != WBC_ERR_SUCCESS || !question->entry ||
       question->entry->pw_name == nullptr) {

@@ -118,6 +118,16 @@ class Winbind : public ::testing::Test {
       return WBC_ERR_AUTH_ERROR;
     };
   }
+  // Domains whose name begins so do not answer until the gate is opened.
+  static void lose_those_called(std::string_view name, Gate& gate) {
+    wbc().authenticate = [name, &gate](const wbcAuthUserParams& params, auto** info, auto**) {
+      if (std::string_view(params.domain_name).starts_with(name)) {
+        gate.pass();
+      }
+      *info = account();
+      return WBC_ERR_SUCCESS;
+    };
+  }
   static void answer(wbcErr outcome) {
     wbc().authenticate = [=](const auto&, auto**, auto**) { return outcome; };
   }
@@ -446,6 +456,109 @@ TEST_F(Winbind, LostDomainControllerIsNoAuthorityAndOtherDomainsGoOn) {
   gate.open();
   EXPECT_TRUE(soon([] { return wbc().running == 0; }));
   EXPECT_TRUE(log_in());
+}
+
+// A peer chooses the names, and each late call keeps its thread.
+TEST_F(Winbind, ManyLostDomainsHoldNeitherTheOwnOneNorOneThatHasAnswered) {
+  ASSERT_TRUE(log_in("TRUSTED"));
+  Gate gate;
+  lose_those_called("LOST", gate);
+  for (int round = 0; round < 3; ++round) {
+    std::vector<std::thread> waiting;
+    std::atomic<int> refused{0};
+    for (int i = 0; i < 80; ++i) {
+      const std::string domain = "LOST" + std::to_string(round) + std::to_string(i % 16);
+      waiting.emplace_back([this, domain, &refused] {
+        refused += error(domain.c_str()) == Errc::kNoAuthority ? 1 : 0;
+      });
+    }
+    std::this_thread::sleep_for(kDeadline / 4);
+    for (const char* domain : {"LAB", "TRUSTED", ""}) {
+      EXPECT_TRUE(log_in(domain)) << domain;
+    }
+    for (std::thread& thread : waiting) {
+      thread.join();
+    }
+    EXPECT_EQ(refused, 80) << "winbindd itself answers";
+  }
+  gate.open();
+}
+
+// Names that end with @ and a domain are asked of that domain.
+TEST_F(Winbind, LostDomainBehindAnAtHoldsNotTheOwnOne) {
+  Gate gate;
+  wbc().authenticate = [&](const wbcAuthUserParams& params, auto** info, auto**) {
+    if (std::string_view(params.account_name).ends_with("@gone.example")) {
+      gate.pass();
+    }
+    *info = account();
+    return WBC_ERR_SUCCESS;
+  };
+  std::vector<std::thread> waiting;
+  for (int i = 0; i < 20; ++i) {
+    waiting.emplace_back([&] {
+      const LogonAttempt attempt({"alice@gone.example", ""}, "password", kNames);
+      EXPECT_EQ(verifier_.verify(attempt.request()).error().code, Errc::kNoAuthority);
+    });
+  }
+  std::this_thread::sleep_for(kDeadline / 4);
+  for (const char* user : {"alice", "alice@lab.example", "alice@LAB"}) {
+    EXPECT_TRUE(verifier_.verify(LogonAttempt({user, ""}, "password", kNames).request())) << user;
+  }
+  for (std::thread& thread : waiting) {
+    thread.join();
+  }
+  gate.open();
+}
+
+// One that was late is asked by one caller at a time; after many others, it is as any new one.
+TEST_F(Winbind, LateDomainsAreNotRememberedForEver) {
+  std::map<std::string, Gate> gates;
+  gates["FIRST"];
+  for (int i = 0; i < 100; ++i) {
+    gates["LATE" + std::to_string(i)];
+  }
+  wbc().authenticate = [&](const wbcAuthUserParams& params, auto** info, auto**) {
+    gates.at(params.domain_name).pass();
+    *info = account();
+    return WBC_ERR_SUCCESS;
+  };
+  const WinbindVerifier hasty({"", milliseconds(20), NTLM_WBCLIENT_DOUBLE});
+  const auto be_late = [&](const std::string& domain) {
+    const LogonAttempt attempt({"alice", domain}, "password", kNames);
+    EXPECT_FALSE(hasty.verify(attempt.request())) << domain;
+    gates.at(domain).open();
+  };
+  ASSERT_TRUE(soon([&] { return hasty.host_names() != nullptr; }));
+  be_late("FIRST");
+  std::atomic<int> next{0};
+  std::vector<std::thread> many;
+  for (int i = 0; i < 8; ++i) {
+    many.emplace_back([&] {
+      for (int n = next++; n < 100; n = next++) {
+        be_late("LATE" + std::to_string(n));
+      }
+    });
+  }
+  for (std::thread& thread : many) {
+    thread.join();
+  }
+  ASSERT_TRUE(soon([] { return wbc().running == 0; }));
+
+  const auto at_once = [this](const char* domain) {
+    Gate gate;
+    lose_those_called(domain, gate);
+    wbc().most_running = 0;
+    std::thread one([&] { (void)log_in(domain); });
+    std::thread two([&] { (void)log_in(domain); });
+    std::this_thread::sleep_for(kDeadline / 2);
+    gate.open();
+    one.join();
+    two.join();
+    return wbc().most_running.load();
+  };
+  EXPECT_EQ(at_once("LATE99"), 1);
+  EXPECT_EQ(at_once("FIRST"), 2);
 }
 
 TEST_F(Winbind, ThreadsAtOnceShareNoContext) {

@@ -2,7 +2,6 @@
 #include "authd/acceptors.h"
 
 #include "base/reason.h"
-#include "base/text.h"
 #include "protocol/attempt.h"
 #include "protocol/host.h"
 
@@ -31,12 +30,6 @@ void Acceptors::learn(const StoreFacts& facts) {
     setup(section.policy);
   }
   setup(protocol::Policy());
-}
-
-bool Acceptors::is_host(std::string_view domain) const {
-  const protocol::HostNames& names = setups_.back()->names;
-  return domain == "." || equal_ignoring_case(domain, names.nb_computer) ||
-         (!domain.empty() && equal_ignoring_case(domain, names.dns_computer));
 }
 
 OpenExchange Acceptors::new_exchange(const Caller& caller, std::string_view service) const {

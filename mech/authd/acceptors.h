@@ -52,8 +52,6 @@ class Acceptors {
   // domain that could not say its names yet (named() is false).
   void learn(const StoreFacts& facts);
   bool named() const { return named_; }
-  // Whether an account of that domain is this host's own.
-  bool is_host(std::string_view domain) const;
 
   Answer begin(const Caller& caller, const authority::Begin& begin);
   void abort(const Caller& caller, const authority::Handle& handle);

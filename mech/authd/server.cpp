@@ -278,7 +278,8 @@ struct Loop::State {
                                     tl::unexpected<Error>(written.error())));
     }
     later->question = std::move(*written);
-    later->share = {uid, domain_of(question.account), acceptors.is_host(question.account.domain)};
+    later->share = {uid, domain_of(question.account),
+                    protocol::is_of_host(question.account, question.host)};
     ++users[uid];
     ++connection->waiting;
     if (!ask(*later)) {

@@ -45,6 +45,7 @@ std::optional<Result<LogonResult>> ask_verifier(Reader& reader, const protocol::
   HostNames host;
   host.nb_computer = reader.text(kMaxPart);
   host.nb_domain = reader.text(kMaxPart);
+  host.dns_computer = reader.text(kMaxPart);
   if (!reader.ok() || !reader.at_end() || version > 2) {
     return std::nullopt;
   }
@@ -108,6 +109,7 @@ Result<SecretBytes> write_question(std::uint32_t number, const LogonRequest& req
   writer.block(request.address);
   writer.text(request.host.nb_computer);
   writer.text(request.host.nb_domain);
+  writer.text(request.host.dns_computer);
   return std::move(writer).finish("authd.question");
 }
 

@@ -4,7 +4,7 @@
 //   VERIFY  u32 number, not 0; u8 version, challenge[8], then blocks: user and domain in UTF-16LE,
 //           both in UTF-8, workstation, NT response, LM response; flag: machine accounts too;
 //           block: address; texts: the NetBIOS names that CHALLENGE bore, of the computer and of
-//           the domain
+//           the domain, and the computer's DNS name
 //           -> the number, u8 1, session base key[16], principal, text store
 //            | the number, u8 0, u16 Errc, u8 of a domain
 //   FACTS   u32 0

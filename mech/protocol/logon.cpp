@@ -143,6 +143,13 @@ void make_nobodys(NtHash& hash, bool change) {
 
 }  // namespace
 
+bool is_of_host(const AccountName& account, const HostNames& host) {
+  const auto is = [&](std::string_view name) {
+    return !name.empty() && equal_ignoring_case(account.domain, name);
+  };
+  return account.domain == "." || is(host.nb_computer) || is(host.dns_computer);
+}
+
 Result<void> check_lists(const Policy& policy, const HostNames& host, const AccountName& account) {
   const bool local =
       account.domain.empty() || equal_ignoring_case(account.domain, host.nb_computer);

@@ -22,6 +22,8 @@ enum class NtlmVersion : std::uint8_t { kV2, kV1, kV1Session /* NTLM2-session: v
 struct HostNames {
   std::string nb_computer, nb_domain, dns_computer, dns_domain;
 };
+// Whether it is written as an account of that host itself: with one of its own names, or a dot.
+bool is_of_host(const AccountName& account, const HostNames& host);
 
 // One AUTHENTICATE, checked for structure and policy, waiting for its proof. Views into the token.
 struct LogonRequest {

@@ -167,19 +167,22 @@ std::string_view domain_of(const AccountName& account) {
   return at == std::string::npos ? account.domain : std::string_view(account.user).substr(at + 1);
 }
 
-// Accounts of this host are not the domain's business, and a store for one domain has no others.
+// Accounts of this host are not the domain's business.
+Result<void> check_not_of_host(const AccountName& account, const HostNames& host) {
+  return protocol::is_of_host(account, host)
+             ? fail(Errc::kUnknownAccount, "winbind.an account of this host")
+             : Result<void>();
+}
+
+// A store for one domain has no others.
 Result<void> check_belongs(const AccountName& account, std::string_view wanted,
                            const HostNames& ours) {
-  const auto is = [](std::string_view a, std::string_view b) {
-    return !b.empty() && equal_ignoring_case(a, b);
-  };
-  if (is(account.domain, ours.nb_computer) || is(account.domain, ours.dns_computer) ||
-      account.domain == ".") {
-    return fail(Errc::kUnknownAccount, "winbind.an account of this host");
-  }
   if (wanted.empty()) {
     return {};
   }
+  const auto is = [](std::string_view a, std::string_view b) {
+    return !b.empty() && equal_ignoring_case(a, b);
+  };
   const auto own = [&](std::string_view name) {
     return is(name, ours.nb_domain) || is(name, ours.dns_domain);
   };
@@ -374,7 +377,10 @@ Result<const HostNames*> WinbindVerifier::names() const {
 
 Result<LogonResult> WinbindVerifier::verify(const LogonRequest& request) const {
   const auto deadline = Clock::now() + settings_.deadline;
+  // By the names that the front had, too, and before winbindd is asked for its own.
+  TRY_VOID(check_not_of_host(request.account, request.host));
   TRY(const HostNames* ours, names());
+  TRY_VOID(check_not_of_host(request.account, *ours));
   TRY_VOID(check_belongs(request.account, settings_.domain, *ours));
   if (!equal_ignoring_case(request.host.nb_computer, ours->nb_computer) ||
       !equal_ignoring_case(request.host.nb_domain, ours->nb_domain)) {

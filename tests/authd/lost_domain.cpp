@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // A stand-in for libwbclient, for the daemon: a winbindd that answers at once, but for users of
-// domains whose name begins with LOST, whose controllers never do. CORP says no to everybody. While
-// there is a file of the name in LOST_DOMAIN_STOPPED, winbindd does not run.
+// domains whose name begins with LOST, and of host.test.example, as others call this host: their
+// controllers never do. CORP says no to everybody. While there is a file of the name in
+// LOST_DOMAIN_STOPPED, winbindd does not run.
 #include <fcntl.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -48,13 +49,14 @@ EXPORT wbcErr wbcCtxInterfaceDetails(wbcContext*, struct wbcInterfaceDetails** d
   (*details)->winbind_separator = '\\';
   (*details)->netbios_name = text("HOST");
   (*details)->netbios_domain = text("TEST");
-  (*details)->dns_domain = text("test.example");
+  (*details)->dns_domain = text("corp.example");
   return WBC_ERR_SUCCESS;
 }
 
 EXPORT wbcErr wbcCtxAuthenticateUserEx(wbcContext*, const wbcAuthUserParams* params,
                                        wbcAuthUserInfo**, wbcAuthErrorInfo** error) {
-  if (std::strncmp(params->domain_name, "LOST", 4) == 0) {
+  if (std::strncmp(params->domain_name, "LOST", 4) == 0 ||
+      std::strcmp(params->domain_name, "host.test.example") == 0) {
     ::sleep(60);
   }
   *error = make<wbcAuthErrorInfo>();

@@ -252,6 +252,25 @@ TEST_F(Winbind, AccountOfThisHostIsNotAsked) {
   EXPECT_EQ(error("mem1"), Errc::kUnknownAccount);
   EXPECT_EQ(error("mem1.lab.example"), Errc::kUnknownAccount);
   EXPECT_EQ(error("."), Errc::kUnknownAccount);
+  HostNames other = kNames;
+  other.dns_computer = "www.example";  // configured: winbindd does not know it
+  const auto result =
+      verifier_.verify(LogonAttempt({"alice", "WWW.example"}, "password", other).request());
+  EXPECT_EQ(result.error().code, Errc::kUnknownAccount);
+}
+
+TEST_F(Winbind, AccountOfThisHostDoesNotWaitForAFrozenWinbindd) {
+  Gate gate;
+  wbc().interface_details = [&](auto**) {
+    gate.pass();
+    return WBC_ERR_WINBIND_NOT_AVAILABLE;
+  };
+  const WinbindVerifier fresh(settings_);
+  for (const char* domain : {"mem1", "mem1.lab.example", "."}) {
+    const auto result = fresh.verify(LogonAttempt({"alice", domain}, "password", kNames).request());
+    EXPECT_EQ(result.error().code, Errc::kUnknownAccount) << domain;
+  }
+  gate.open();
 }
 
 TEST_F(Winbind, YesWithoutKeyNameOrAccountIsANo) {

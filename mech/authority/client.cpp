@@ -195,16 +195,11 @@ class ClientExchange final : public protocol::Authority::Exchange {
                              const crypto::ChannelBindings* bindings) override {
     Finish body{handle_, options, {}, authenticate};
     if (bindings != nullptr) {
-      const std::size_t size =
-          bindings->initiator.size() + bindings->acceptor.size() + bindings->application.size();
-      if (size > kMaxBindings) {
-        return fail(Errc::kBadArgument, "authority.bindings longer than 4096 bytes");
-      }
       body.bindings = *bindings;
     }
-    finished_ = true;
     const std::uint32_t number = next_number();
     TRY(const SecretBytes frame, write_request({number, body}));
+    finished_ = true;
     const auto end = Clock::now() + deadline_;
     if (!connection_->is_ours()) {
       return fail(Errc::kDeadContext, "authority.fork");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A worker's end of ntlm-authd's socket. Connections are made when they are needed and kept; one
-// carries the exchanges of several contexts, one frame there and one back at a time. A child of
+// carries the exchanges of several contexts, and calls of several threads at once. A child of
 // fork() has none of its parent's: it makes its own.
 #pragma once
 
@@ -31,8 +31,8 @@ inline constexpr const char* kDefaultSocket = "/run/ntlm-authd/auth.sock";
 tl::expected<std::optional<ClientSettings>, std::string> settings_from(const Config& config);
 
 // Opens nothing yet. Errors of its calls: kVerdict's, kAuthorityDown (nobody listens, or answers in
-// time), kAuthorityAccess (not for this process, or somebody else listens), kDefectiveMessage (a
-// token that fits in no frame).
+// time), kAuthorityAccess (not for this process, or somebody else listens), kBadArgument (a service
+// name or bindings that fit in no frame).
 std::shared_ptr<const protocol::Authority> make_client(ClientSettings settings);
 
 }  // namespace ntlm::authority

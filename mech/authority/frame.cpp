@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "authority/frame.h"
 
+#include <algorithm>
+
 #include "wire/flags.h"
 
 namespace ntlm::authority {
@@ -8,7 +10,8 @@ namespace {
 
 constexpr std::uint32_t kMagic = 0x484c544e;  // "NTLH"
 constexpr std::uint16_t kVersion = 1;
-constexpr std::size_t kMaxService = 1024;
+constexpr std::size_t kMaxService = 2048;  // an account's name may have 256 + 255 UTF-16 units
+constexpr std::size_t kTooLong = wire::kMaxToken + 1;  // refused as a message, not as a frame
 constexpr std::size_t kBodySizeAt = 12;
 
 enum class Operation : std::uint16_t { kBegin = 1, kFinish = 2, kAbort = 3, kRefusal = 4 };
@@ -61,10 +64,23 @@ protocol::AcceptOptions read_options(Reader& reader) {
   return options;
 }
 
+// So much of a token that is too long as still shows it: it is for the daemon to refuse.
+void write_token(SecretWriter& writer, ByteView token) {
+  writer.block(token.first(std::min(token.size(), kTooLong)));
+}
+
 void write_body(SecretWriter& writer, const Begin& begin) {
+  if (begin.service.size() > kMaxService) {
+    writer.fail();
+  }
   write_options(writer, begin.options);
   writer.text(begin.service);
-  writer.block(begin.negotiate);
+  write_token(writer, begin.negotiate);
+}
+
+bool too_long(const crypto::ChannelBindings& bindings) {
+  return bindings.initiator.size() + bindings.acceptor.size() + bindings.application.size() >
+         kMaxBindings;
 }
 
 void write_body(SecretWriter& writer, const Finish& finish) {
@@ -72,13 +88,16 @@ void write_body(SecretWriter& writer, const Finish& finish) {
   write_options(writer, finish.options);
   writer.flag(finish.bindings.has_value());
   if (finish.bindings) {
+    if (too_long(*finish.bindings)) {
+      writer.fail();
+    }
     writer.u32(finish.bindings->initiator_type);
     writer.block(finish.bindings->initiator);
     writer.u32(finish.bindings->acceptor_type);
     writer.block(finish.bindings->acceptor);
     writer.block(finish.bindings->application);
   }
-  writer.block(finish.authenticate);
+  write_token(writer, finish.authenticate);
 }
 
 void write_body(SecretWriter& writer, const Abort& abort) { writer.bytes(abort.handle); }
@@ -91,7 +110,7 @@ Begin read_begin(Reader& reader) {
   Begin begin;
   begin.options = read_options(reader);
   begin.service = reader.text(kMaxService);
-  begin.negotiate = reader.block(wire::kMaxToken + 1);  // one too long is refused as a message
+  begin.negotiate = reader.block(kTooLong);
   return begin;
 }
 
@@ -106,8 +125,11 @@ Finish read_finish(Reader& reader) {
     bindings.acceptor_type = reader.u32();
     bindings.acceptor = reader.block(kMaxBindings);
     bindings.application = reader.block(kMaxBindings);
+    if (too_long(bindings)) {
+      reader.fail();
+    }
   }
-  finish.authenticate = reader.block(wire::kMaxToken + 1);
+  finish.authenticate = reader.block(kTooLong);
   return finish;
 }
 
@@ -124,7 +146,9 @@ Result<SecretBytes> write_request(const Request& request) {
       },
       request.body);
   auto frame = finish(std::move(writer));
-  return frame ? std::move(frame) : broken();
+  return frame
+             ? std::move(frame)
+             : fail(Errc::kBadArgument, "authority.service over 2048 bytes or bindings over 4096");
 }
 
 Result<Request> read_request(ByteView frame) {

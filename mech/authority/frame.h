@@ -11,9 +11,10 @@
 //   ABORT    handle[16]; no answer
 //   REFUSAL  the other answer to BEGIN and FINISH: u16 Errc, of one size whatever the reason
 //
-// Options are flags in the order of kAcceptOptions. Texts and blocks
-// as base/bytes.h writes them. A frame that breaks any of this ends its connection: neither side
-// looks for the next one.
+// Options are flags in the order of kAcceptOptions. Texts and blocks as base/bytes.h writes them. A
+// frame that breaks any of this ends its connection: neither side looks for the next one. So what a
+// peer sends may break none: of a token that is too long so much goes along that the daemon refuses
+// it as a message.
 #pragma once
 
 #include <array>
@@ -51,8 +52,9 @@ struct Request {
   std::variant<Begin, Finish, Abort> body;
 };
 
-// kDefectiveMessage; with too long a part: the frame is over kMaxRequest.
+// kBadArgument: the worker's own service name is too long, or its bindings are.
 Result<SecretBytes> write_request(const Request& request);
+// kDefectiveMessage; never for what write_request() wrote.
 Result<Request> read_request(ByteView frame);
 
 struct Challenge {

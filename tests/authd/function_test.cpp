@@ -113,6 +113,54 @@ TEST(FunctionOfStates, TheStatusIsThatOfAStoreInTheProcess) {
   EXPECT_EQ(daemon.records({"\"reason\":\"unknown-account\"", "\"user\":\"nobody\""}), 1u);
 }
 
+// A client needs no account to send one. All of this is on one connection of the worker.
+TEST_F(Function, ATokenThatIsTooLongHarmsNoOtherLogon) {
+  Credential alice = initiator("TEST\\alice", "Secret1");
+  const auto lengthen = [](Legs& legs, std::size_t size) {
+    std::string token = text(legs.to_acceptor);
+    token.resize(size, 1);
+    gss_buffer_desc longer = buffer(token);
+    Outcome outcome;
+    outcome.major = gss_accept_sec_context(&outcome.minor, &legs.acceptor.get(),
+                                           GSS_C_NO_CREDENTIAL, &longer, nullptr, nullptr, nullptr,
+                                           legs.to_initiator.out(), nullptr, nullptr, nullptr);
+    return outcome;
+  };
+  constexpr Outcome kDefective{GSS_S_DEFECTIVE_TOKEN, GSS_NTLM_MINOR_DEFECTIVE_MESSAGE};
+  std::size_t records = 0;
+  for (const std::size_t size : {2889u, 2890u, 9000u}) {
+    Legs first, second, other;
+    ASSERT_EQ(other.half(alice.get()).major, GSS_S_CONTINUE_NEEDED);
+    ASSERT_EQ(first.initiate(alice.get()).major, GSS_S_CONTINUE_NEEDED);
+    EXPECT_EQ(lengthen(first, size), kDefective) << size;
+    ASSERT_EQ(second.half(alice.get()).major, GSS_S_CONTINUE_NEEDED);
+    EXPECT_EQ(lengthen(second, size), kDefective) << size;
+    EXPECT_EQ(other.accept(), kComplete) << size;
+    EXPECT_EQ(daemon_.records({"\"reason\":\"defective-message\""}), records += 2);
+  }
+  EXPECT_EQ(worker_.records(), 0u);
+}
+
+// As many UTF-16 units as a name may have, and three bytes for each.
+TEST_F(Function, AnAcceptorWhoseNameIsLong) {
+  std::string name;
+  for (int i = 0; i < 256 + 1 + 255; ++i) {
+    name += i == 255 ? "\\" : "\xe2\x82\xac";
+  }
+  Name own = import(name, GSS_C_NT_USER_NAME);
+  Credential accepting;
+  OM_uint32 minor = 0;
+  ASSERT_EQ(gss_acquire_cred(&minor, own.get(), 0, &g_only_ntlm, GSS_C_ACCEPT, accepting.out(),
+                             nullptr, nullptr),
+            GSS_S_COMPLETE);
+  Credential alice = initiator("TEST\\alice", "Secret1");
+  Legs legs;
+  ASSERT_EQ(
+      legs.half(alice.get(), kProtected, nullptr, "HTTP@host.test.example", accepting.get()).major,
+      GSS_S_CONTINUE_NEEDED);
+  EXPECT_EQ(legs.accept(nullptr, accepting.get()), kComplete);
+}
+
 TEST_F(Function, ARecordNamesTheWorkerItsServiceAndThePrincipal) {
   Name service = import("HTTP@host.test.example", GSS_C_NT_HOSTBASED_SERVICE);
   Credential accepting;

@@ -5,6 +5,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <thread>
@@ -63,7 +64,10 @@ class Double {
       }
       const ByteView frame = ByteView(room).first(static_cast<std::size_t>(size));
       const auto request = read_request(frame);
-      if (request && std::holds_alternative<Abort>(request->body)) {
+      if (!request) {
+        return;
+      }
+      if (std::holds_alternative<Abort>(request->body)) {
         ++aborts;
         continue;
       }
@@ -228,12 +232,33 @@ TEST(AuthorityClient, AnAnswerThatTakesItsTimeHoldsNoOther) {
   EXPECT_EQ(daemon.connections, 1);
 }
 
-TEST(AuthorityClient, ATokenThatFitsInNoFrame) {
+// A peer without an account may send one: the daemon has to hear of it, and other logons go on.
+TEST(AuthorityClient, ATokenThatIsTooLong) {
   Double daemon(proper);
-  const auto begun = client(daemon)->begin(Bytes(9000, 1), {}, "");
-  ASSERT_FALSE(begun);
-  EXPECT_EQ(begun.error().code, Errc::kDefectiveMessage);
-  EXPECT_EQ(daemon.connections, 0);
+  const auto authority = client(daemon);
+  for (const std::size_t size : {2888u, 2889u, 2890u, 8193u, 70000u}) {
+    const Bytes token(size, 1);
+    const auto other = authority->begin(kMessage, {}, "");
+    ASSERT_TRUE(other);
+    const auto begun = authority->begin(token, {}, "");
+    ASSERT_TRUE(begun) << size;
+    const auto saved = begun->exchange->finish(token, {}, nullptr);
+    ASSERT_TRUE(saved) << size;
+    EXPECT_EQ(saved->size(), std::min<std::size_t>(size, 2889)) << "still too long";
+    EXPECT_TRUE(other->exchange->finish(kMessage, {}, nullptr)) << size;
+  }
+  EXPECT_EQ(daemon.connections, 1);
+}
+
+// An account's name as long as it may be: 256 and 255 UTF-16 units.
+TEST(AuthorityClient, AServiceWithALongName) {
+  Double daemon(proper);
+  const auto authority = client(daemon);
+  EXPECT_TRUE(authority->begin(kMessage, {}, std::string(3 * 256 + 1 + 3 * 255, 's')));
+  const auto refused = authority->begin(kMessage, {}, std::string(2049, 's'));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::kBadArgument);
+  EXPECT_EQ(daemon.connections, 1);
 }
 
 // An application's mistake: said so, and not that the daemon is gone or the peer's token is bad.

@@ -32,7 +32,7 @@ tl::unexpected<Error> down() { return fail(Errc::kAuthorityDown, "authority.call
 
 }  // namespace
 
-// Of those who still wait one has to read.
+// Of those who still wait one has to read. Whoever is awake looks for himself.
 struct Connection::Leaving {
   Connection& connection;
   const Call& call;
@@ -43,8 +43,9 @@ struct Connection::Leaving {
       lock.lock();
     }
     std::erase(connection.waiting_, &call);
-    if (!connection.reading_ && !connection.waiting_.empty()) {
-      connection.waiting_.front()->wake.notify_one();
+    const auto sleeper = std::ranges::find(connection.waiting_, true, &Call::asleep);
+    if (!connection.reading_ && sleeper != connection.waiting_.end()) {
+      (*sleeper)->wake.notify_one();
     }
   }
 };
@@ -64,6 +65,7 @@ Result<SecretBytes> Connection::call(ByteView frame, std::uint32_t number, Clock
   Lock lock(mutex_);
   if (!attached_.wait_until(lock, end, [this] { return broken_ || socket_.get() >= 0; }) ||
       broken_) {
+    stale = closed_;
     return down();
   }
   waiting_.push_back(&call);
@@ -88,7 +90,10 @@ Result<SecretBytes> Connection::call(ByteView frame, std::uint32_t number, Clock
 bool Connection::await_answer(Call& call, Lock& lock, Clock::time_point end) {
   while (call.answer.empty() && !broken_) {
     if (reading_) {
-      if (call.wake.wait_until(lock, end) == std::cv_status::timeout) {
+      call.asleep = true;
+      const bool late = call.wake.wait_until(lock, end) == std::cv_status::timeout;
+      call.asleep = false;
+      if (late) {
         break;
       }
       continue;

@@ -26,8 +26,8 @@ class Connection {
   // Once; calls wait until then. Nothing: it could not be had.
   void attach(FileDescriptor socket);
 
-  // The answer's frame. An end of the connection before any answer, as by a daemon that was started
-  // anew: `stale`, and the frame may be sent elsewhere. kAuthorityDown.
+  // The answer's frame. kAuthorityDown; where the connection ended before the answer, as by a daemon that was started
+  // anew, `stale`: the frame may be sent elsewhere.
   Result<SecretBytes> call(ByteView frame, std::uint32_t number, Clock::time_point end,
                            bool& stale);
   // The daemon hears of it at once, or before the next call when it has no room now. Never waits.
@@ -45,6 +45,7 @@ class Connection {
   struct Call {
     std::uint32_t number;
     SecretBytes answer = {};  // empty: not there yet
+    bool asleep = false;      // until `wake`; otherwise still sending, or reading
     std::condition_variable wake = {};
   };
   struct Leaving;

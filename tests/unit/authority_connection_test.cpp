@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+// One connection that several threads share, with a daemon of the test's own at its other end.
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "authority/connection.h"
+
+namespace ntlm::authority {
+namespace {
+
+using namespace std::chrono_literals;
+
+const Bytes kMessage(40, 7);
+
+SecretBytes begin(std::uint32_t number) {
+  return write_request({number, Begin{{}, "", kMessage}}).value();
+}
+
+bool send_to(int fd, ByteView frame) {
+  return ::send(fd, frame.data(), frame.size(), MSG_DONTWAIT | MSG_NOSIGNAL) ==
+         static_cast<ssize_t>(frame.size());
+}
+
+class AuthorityConnection : public testing::Test {
+ protected:
+  static constexpr auto kLimit = 6s;
+
+  void SetUp() override {
+    int ends[2];
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+    const int small = 4608;
+    ASSERT_EQ(setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
+    const timeval limit{kLimit.count(), 0};
+    ASSERT_EQ(setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit), 0);
+    workers_ = FileDescriptor(dup(ends[0]));
+    connection_.attach(FileDescriptor(ends[0]));
+    daemons_ = FileDescriptor(ends[1]);
+  }
+  // Whether it is answered, later.
+  std::thread call(std::uint32_t number, bool& answered) {
+    std::thread thread([this, number, &answered] {
+      bool stale = false;
+      answered = connection_.call(begin(number), number, Clock::now() + kLimit, stale).has_value();
+    });
+    std::this_thread::sleep_for(100ms);
+    return thread;
+  }
+  void take() const {
+    Bytes room(kMaxRequest);
+    EXPECT_GT(recv(daemons_.get(), room.data(), room.size(), 0), 0);
+  }
+  void answer(std::uint32_t number) const {
+    EXPECT_TRUE(send_to(daemons_.get(), write_reply({number, Challenge{{1}, kMessage}}).value()));
+  }
+
+  Connection connection_{kLimit};
+  FileDescriptor workers_, daemons_;
+};
+
+// Who has read for all leaves: somebody who sleeps has to read on, not one who is still sending.
+TEST_F(AuthorityConnection, TheReaderLeavesWhileAnotherWaitsForRoom) {
+  bool read = false, sent = false, slept = false;
+  std::thread reader = call(1, read);
+  take();
+  while (send_to(workers_.get(), begin(99))) {
+  }
+  std::thread sender = call(2, sent);
+  take();  // room for one that tries; the sender is not woken before there is more
+  std::thread sleeper = call(3, slept);
+  answer(1);
+  reader.join();
+  const auto started = Clock::now();
+  answer(3);
+  sleeper.join();
+  EXPECT_LT(Clock::now() - started, kLimit / 2) << "its answer was there, and nobody read it";
+  EXPECT_TRUE(read && slept);
+  daemons_ = FileDescriptor();
+  sender.join();
+  EXPECT_FALSE(sent);
+}
+
+// A caller that comes when others have already seen the end may send its frame elsewhere, too.
+TEST_F(AuthorityConnection, TheEndIsToldToThoseWhoComeLater) {
+  daemons_ = FileDescriptor();
+  for (std::uint32_t number = 1; number < 3; ++number) {
+    bool stale = false;
+    EXPECT_FALSE(connection_.call(begin(number), number, Clock::now() + kLimit, stale));
+    EXPECT_TRUE(stale && connection_.broken());
+  }
+}
+
+}  // namespace
+}  // namespace ntlm::authority

@@ -29,13 +29,10 @@ using Shared = std::shared_ptr<Connection>;
 // A connection, until the call on it is done.
 class Turn {
  public:
-  Turn(Shared connection, bool fresh) : connection_(std::move(connection)), fresh_(fresh) {
-    ++connection_->calls;
-  }
+  explicit Turn(Shared connection) : connection_(std::move(connection)) { ++connection_->calls; }
   Turn(Turn&&) = default;
   Turn& operator=(Turn&& other) noexcept {
     std::swap(connection_, other.connection_);
-    std::swap(fresh_, other.fresh_);
     return *this;
   }
   ~Turn() {
@@ -44,12 +41,9 @@ class Turn {
     }
   }
   const Shared& connection() const { return connection_; }
-  // Made for this call.
-  bool fresh() const { return fresh_; }
 
  private:
   Shared connection_;
-  bool fresh_;
 };
 
 std::string reason(const std::string& path, int error) {
@@ -124,31 +118,46 @@ class Pool {
  public:
   explicit Pool(const ClientSettings& settings) : settings_(settings) {}
 
-  // A free one where another exchange ends none of those that are open; a new one; a busy one.
+  // A free one; a new one; the least busy. One where another exchange ends none of those that are
+  // open, as long as there is one.
   Result<Turn> take(Clock::time_point end) {
-    std::unique_lock guard(mutex_);
-    std::erase_if(connections_, [](const Shared& one) { return one->broken(); });
-    for (const Shared& one : connections_) {
-      if (one->open.load(std::memory_order_relaxed) < kMaxExchanges &&
-          one->calls.load(std::memory_order_relaxed) == 0) {
-        return Turn(one, false);
-      }
+    std::unique_lock guard = without_broken();
+    const auto load = [](const Shared& one) {
+      const std::size_t calls = one->calls;  // first: a BEGIN becomes an exchange before it ends
+      return std::pair(calls + one->open >= kMaxExchanges, calls);
+    };
+    const auto best = std::ranges::min_element(connections_, {}, load);
+    const bool is_free =
+        best != connections_.end() && load(*best) == std::pair(false, std::size_t{0});
+    if (!is_free && connections_.size() < kMaxConnections) {
+      return add(std::move(guard), end);
     }
+    return Turn(*best);
+  }
+
+  // After one that the daemon had closed, one that was made since. With as many as there may be
+  // that is the last: it came when the closed one was gone.
+  Result<Turn> take_newer(Clock::time_point end) {
+    std::unique_lock guard = without_broken();
     if (connections_.size() < kMaxConnections) {
       return add(std::move(guard), end);
     }
-    return Turn(connections_[next_++ % connections_.size()], false);
+    return Turn(connections_.back());
   }
-
-  Result<Turn> add(Clock::time_point end) { return add(std::unique_lock(mutex_), end); }
 
   const ClientSettings& settings() const { return settings_; }
   bool is_ours() const { return maker_ == process_number(); }
 
  private:
+  std::unique_lock<std::mutex> without_broken() {
+    std::unique_lock guard(mutex_);
+    std::erase_if(connections_, [](const Shared& one) { return one->broken(); });
+    return guard;
+  }
+
   // It stands among the others before it is connected: so there are never more than the most.
   Result<Turn> add(std::unique_lock<std::mutex> guard, Clock::time_point end) {
-    Turn turn(std::make_shared<Connection>(settings_.deadline), true);
+    Turn turn(std::make_shared<Connection>(settings_.deadline));
     connections_.push_back(turn.connection());
     guard.unlock();
     auto socket = connect_to(settings_, end);
@@ -165,8 +174,7 @@ class Pool {
   const ClientSettings& settings_;
   std::uint64_t maker_ = process_number();
   std::mutex mutex_;
-  std::vector<Shared> connections_;
-  std::size_t next_ = 0;
+  std::vector<Shared> connections_;  // oldest first
 };
 
 std::uint32_t next_number() {
@@ -185,10 +193,10 @@ class ClientExchange final : public protocol::Authority::Exchange {
 
   // The daemon forgets what a client gave up.
   ~ClientExchange() override {
-    --connection_->open;
     if (!finished_ && connection_->is_ours() && !connection_->broken()) {
       connection_->abort(handle_);
     }
+    --connection_->open;
   }
 
   Result<SecretBytes> finish(ByteView authenticate, const protocol::AcceptOptions& options,
@@ -205,7 +213,7 @@ class ClientExchange final : public protocol::Authority::Exchange {
       return fail(Errc::kDeadContext, "authority.fork");
     }
     bool stale = false;
-    const Turn turn(connection_, false);
+    const Turn turn(connection_);
     TRY(SecretBytes answer, connection_->call(frame, number, end, stale));
     TRY(const Reply reply, read_reply(answer));
     if (const auto* refusal = std::get_if<Errc>(&reply.body)) {
@@ -249,8 +257,8 @@ class Client final : public protocol::Authority {
     bool stale = false;
     auto answer = turn.connection()->call(frame, number, end, stale);
     // The daemon was started anew since: the old connections are gone, and nothing was lost.
-    if (!answer && stale && !turn.fresh()) {
-      TRY(turn, pool.add(end));
+    if (!answer && stale) {
+      TRY(turn, pool.take_newer(end));
       answer = turn.connection()->call(frame, number, end, stale);
     }
     if (!answer) {

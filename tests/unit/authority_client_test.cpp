@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <atomic>
 #include <functional>
+#include <map>
+#include <mutex>
 #include <thread>
 
 #include "authority/client.h"
@@ -281,6 +283,82 @@ TEST(AuthorityClient, BindingsThatFitInNoFrame) {
   EXPECT_EQ(daemon.aborts, 1);
   bindings.initiator = {};
   EXPECT_TRUE(begun->exchange->finish(kMessage, {}, &bindings));
+}
+
+// The daemon is started anew while more threads ask than there are connections.
+TEST(AuthorityClient, RestartedUnderManyCalls) {
+  std::atomic<bool> anew{false};
+  Double daemon([&](ByteView frame) {
+    if (anew) {
+      return proper(frame);
+    }
+    while (!anew) {
+      std::this_thread::sleep_for(1ms);
+    }
+    return Bytes();
+  });
+  const auto authority = make_client({daemon.path(), geteuid(), std::chrono::seconds(20), nullptr});
+  std::vector<std::thread> threads;
+  std::atomic<int> failed{0};
+  for (int i = 0; i < 100; ++i) {
+    threads.emplace_back([&] { failed += authority->begin(kMessage, {}, "") ? 0 : 1; });
+  }
+  while (daemon.connections < 16) {
+    std::this_thread::sleep_for(1ms);
+  }
+  std::this_thread::sleep_for(100ms);
+  anew = true;
+  for (std::thread& one : threads) {
+    one.join();
+  }
+  EXPECT_EQ(failed, 0);
+  EXPECT_LE(daemon.connections, 32) << "16 that were closed, and no more than 16 after them";
+}
+
+// The daemon would end the oldest exchange of a connection that has as many as it may.
+TEST(AuthorityClient, AFullConnectionGetsNoMore) {
+  std::mutex mutex;
+  std::map<std::thread::id, std::size_t> begun_on;  // each connection has a thread of the daemon's
+  Double daemon([&](ByteView frame) {
+    const auto request = read_request(frame);
+    const auto* begin = std::get_if<Begin>(&request->body);
+    if (begin == nullptr || begin->service == "slow") {
+      return kNoAnswer;
+    }
+    const std::lock_guard lock(mutex);
+    ++begun_on[std::this_thread::get_id()];
+    return proper(frame);
+  });
+  const auto authority = client(daemon);
+  std::vector<std::unique_ptr<protocol::Authority::Exchange>> open;
+  const auto begin = [&] {
+    auto begun = authority->begin(kMessage, {}, "");
+    ASSERT_TRUE(begun);
+    open.push_back(std::move(begun->exchange));
+  };
+  for (std::size_t i = 0; i < kMaxExchanges; ++i) {
+    begin();
+  }
+  ASSERT_EQ(daemon.connections, 1);
+  std::vector<std::thread> threads;  // none of the 16 is free
+  for (int i = 0; i < 15; ++i) {
+    threads.emplace_back([&] { (void)authority->begin(kMessage, {}, "slow"); });
+  }
+  const auto full = std::move(open.back());
+  open.pop_back();
+  threads.emplace_back([&] { (void)full->finish(kMessage, {}, nullptr); });
+  while (daemon.connections < 16) {
+    std::this_thread::sleep_for(1ms);
+  }
+  for (int i = 0; i < 64; ++i) {
+    begin();
+  }
+  for (std::thread& one : threads) {
+    one.join();
+  }
+  for (const auto& [connection, count] : begun_on) {
+    EXPECT_LE(count, kMaxExchanges);
+  }
 }
 
 TEST(AuthorityClient, ADirectoryThatOthersMayWriteTo) {

@@ -177,6 +177,16 @@ class Pool {
   std::vector<Shared> connections_;  // oldest first
 };
 
+// What a reply brings, unless it is a refusal.
+template <typename Wanted>
+Result<Wanted> expect(const Reply& reply) {
+  if (const auto* refusal = std::get_if<Errc>(&reply.body)) {
+    return fail(*refusal, protocol::kVerdict);
+  }
+  const auto* found = std::get_if<Wanted>(&reply.body);
+  return found != nullptr ? Result<Wanted>(*found) : fail(Errc::kInternal, "authority.call");
+}
+
 std::uint32_t next_number() {
   static constinit std::atomic<std::uint32_t> number{0};
   return number.fetch_add(1, std::memory_order_relaxed);
@@ -214,18 +224,12 @@ class ClientExchange final : public protocol::Authority::Exchange {
     }
     bool stale = false;
     const Turn turn(connection_);
-    TRY(SecretBytes answer, connection_->call(frame, number, end, stale));
-    TRY(const Reply reply, read_reply(answer));
-    if (const auto* refusal = std::get_if<Errc>(&reply.body)) {
-      return fail(*refusal, protocol::kVerdict);
-    }
-    const auto* acceptance = std::get_if<Acceptance>(&reply.body);
-    if (acceptance == nullptr) {
-      return fail(Errc::kInternal, "authority.call");
-    }
-    answer.erase(answer.begin(),
-                 answer.end() - static_cast<std::ptrdiff_t>(acceptance->acceptor.size()));
-    return answer;
+    TRY(Answer answer, connection_->call(frame, number, end, stale));
+    TRY(const Acceptance acceptance, expect<Acceptance>(answer.reply));
+    SecretBytes& saved = answer.frame;
+    saved.erase(saved.begin(),
+                saved.end() - static_cast<std::ptrdiff_t>(acceptance.acceptor.size()));
+    return std::move(saved);
   }
 
  private:
@@ -264,17 +268,10 @@ class Client final : public protocol::Authority {
     if (!answer) {
       return tl::unexpected<Error>(answer.error());
     }
-    TRY(const Reply reply, read_reply(*answer));
-    if (const auto* refusal = std::get_if<Errc>(&reply.body)) {
-      return fail(*refusal, protocol::kVerdict);
-    }
-    const auto* challenge = std::get_if<Challenge>(&reply.body);
-    if (challenge == nullptr) {
-      return fail(Errc::kInternal, "authority.call");
-    }
-    Begun begun{{challenge->message.begin(), challenge->message.end()}, nullptr};
+    TRY(const Challenge challenge, expect<Challenge>(answer->reply));
+    Begun begun{{challenge.message.begin(), challenge.message.end()}, nullptr};
     begun.exchange =
-        std::make_unique<ClientExchange>(turn.connection(), challenge->handle, settings_.deadline);
+        std::make_unique<ClientExchange>(turn.connection(), challenge.handle, settings_.deadline);
     return begun;
   }
 

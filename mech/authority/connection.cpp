@@ -59,8 +59,8 @@ void Connection::attach(FileDescriptor socket) {
   attached_.notify_all();
 }
 
-Result<SecretBytes> Connection::call(ByteView frame, std::uint32_t number, Clock::time_point end,
-                                     bool& stale) {
+Result<Answer> Connection::call(ByteView frame, std::uint32_t number, Clock::time_point end,
+                                bool& stale) {
   Call call{number};
   Lock lock(mutex_);
   if (!attached_.wait_until(lock, end, [this] { return broken_ || socket_.get() >= 0; }) ||
@@ -76,7 +76,10 @@ Result<SecretBytes> Connection::call(ByteView frame, std::uint32_t number, Clock
   const bool gone = !sent && (errno == EPIPE || errno == ECONNRESET);
   lock.lock();
   if (sent && await_answer(call, lock, end)) {
-    return std::move(call.answer);
+    if (const auto reply = read_reply(call.answer)) {
+      return Answer{std::move(call.answer), *reply};
+    }
+    break_off(lock);
   }
   if (gone) {
     closed_ = true;
@@ -119,18 +122,24 @@ bool Connection::await_answer(Call& call, Lock& lock, Clock::time_point end) {
 }
 
 void Connection::hand_out(ByteView frame, const Lock& held) {
-  const auto reply = read_reply(frame);
-  if (!reply) {
+  const auto number = reply_number(frame);
+  if (!number) {
     return break_off(held);
   }
-  const auto asked = std::ranges::find(waiting_, reply->number, &Call::number);
+  const auto asked = std::ranges::find(waiting_, *number, &Call::number);
   if (asked != waiting_.end()) {
     (*asked)->answer.assign(frame.begin(), frame.end());
     (*asked)->wake.notify_one();
-  } else if (const auto* late = std::get_if<Challenge>(&reply->body)) {
+    return;
+  }
+  const auto late = read_reply(frame);
+  if (!late) {
+    return break_off(held);
+  }
+  if (const auto* challenge = std::get_if<Challenge>(&late->body)) {
     // Nobody waits for it any more, and the daemon would keep the exchange.
     const std::lock_guard guard(aborts_mutex_);
-    aborts_.push_back(late->handle);
+    aborts_.push_back(challenge->handle);
   }
 }
 

@@ -18,6 +18,11 @@ namespace ntlm::authority {
 
 using Clock = std::chrono::steady_clock;
 
+struct Answer {
+  SecretBytes frame;
+  Reply reply;  // views of it
+};
+
 class Connection {
  public:
   // limit: the time limit of the socket's recv.
@@ -26,10 +31,9 @@ class Connection {
   // Once; calls wait until then. Nothing: it could not be had.
   void attach(FileDescriptor socket);
 
-  // The answer's frame. kAuthorityDown; where the connection ended before the answer, as by a daemon that was started
+  // kAuthorityDown; where the connection ended before the answer, as by a daemon that was started
   // anew, `stale`: the frame may be sent elsewhere.
-  Result<SecretBytes> call(ByteView frame, std::uint32_t number, Clock::time_point end,
-                           bool& stale);
+  Result<Answer> call(ByteView frame, std::uint32_t number, Clock::time_point end, bool& stale);
   // The daemon hears of it at once, or before the next call when it has no room now. Never waits.
   void abort(const Handle& handle);
 

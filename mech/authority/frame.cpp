@@ -192,6 +192,12 @@ Result<SecretBytes> write_reply(const Reply& reply) {
   return finish(std::move(writer));
 }
 
+Result<std::uint32_t> reply_number(ByteView frame) {
+  Reader reader(frame);
+  const Head head = read_head(reader);
+  return reader.ok() ? Result<std::uint32_t>(head.number) : broken();
+}
+
 Result<Reply> read_reply(ByteView frame) {
   Reader reader(frame);
   const Head head = read_head(reader);

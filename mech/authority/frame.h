@@ -71,5 +71,7 @@ struct Reply {
 // kInternal when it does not fit.
 Result<SecretBytes> write_reply(const Reply& reply);
 Result<Reply> read_reply(ByteView frame);
+// Whose answer it is; the rest is not looked at.
+Result<std::uint32_t> reply_number(ByteView frame);
 
 }  // namespace ntlm::authority

@@ -92,5 +92,17 @@ TEST_F(AuthorityConnection, TheEndIsToldToThoseWhoComeLater) {
   }
 }
 
+// The head is right, so that it is somebody's answer.
+TEST_F(AuthorityConnection, AnAnswerWithABrokenBodyEndsIt) {
+  bool answered = true;
+  std::thread caller = call(1, answered);
+  SecretBytes frame = write_reply({1, Challenge{{1}, kMessage}}).value();
+  frame[32] ^= 1;  // the challenge's length
+  EXPECT_TRUE(send_to(daemons_.get(), frame));
+  caller.join();
+  EXPECT_FALSE(answered);
+  EXPECT_TRUE(connection_.broken());
+}
+
 }  // namespace
 }  // namespace ntlm::authority

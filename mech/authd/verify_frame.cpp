@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "authd/verify_frame.h"
 
+#include <algorithm>
+
+#include "base/text.h"
+#include "store/faults.h"
+
 namespace ntlm::authd {
 namespace {
 
@@ -15,16 +20,37 @@ constexpr std::size_t kMaxAddress = 16;
 constexpr std::array kNames = {&HostNames::nb_computer, &HostNames::nb_domain,
                                &HostNames::dns_computer, &HostNames::dns_domain};
 
-void write_verdict(SecretWriter& writer, const Result<LogonResult>& result) {
+// Where an error was, as far as the front needs it.
+constexpr const char* kAttributes = "account.attributes";
+constexpr std::array kWheres = {"account", "winbind.status", kAttributes};
+
+std::uint8_t where_of(std::string_view where) {
+  return where.starts_with("winbind.") ? 1 : where == kAttributes ? 2 : 0;
+}
+
+// kInternal when it does not fit.
+Result<SecretBytes> write_verdict(std::uint32_t number, const Result<LogonResult>& result) {
+  SecretWriter writer(1024, kMaxVerifyFrame);
+  writer.u32(number);
   writer.flag(result.has_value());
-  if (!result) {
+  if (result) {
+    writer.bytes(result->session_base_key.expose());
+    protocol::write_principal(writer, result->principal);
+    writer.text(result->store);
+  } else {
     writer.u16(static_cast<std::uint16_t>(result.error().code));
-    writer.flag(std::string_view(result.error().where).starts_with("winbind."));
-    return;
+    writer.u8(where_of(result.error().where));
   }
-  writer.bytes(result->session_base_key.expose());
-  protocol::write_principal(writer, result->principal);
-  writer.text(result->store);
+  return std::move(writer).finish("authd.answer");
+}
+
+tl::unexpected<Error> refuse_attributes(const protocol::AccountName& account) {
+  store::record_store_fault(
+      escaped(display(account, protocol::DisplayForm::kUserAtDomain)) +
+      ": its groups and other attributes are more than ntlm-authd hands on (" +
+      std::to_string(kMaxVerifyFrame) + " bytes, " + std::to_string(protocol::kMaxText) +
+      " of each)");
+  return fail(Errc::kStore, kAttributes);
 }
 
 // Nothing: it is no question.
@@ -54,19 +80,26 @@ std::optional<Result<LogonResult>> ask_verifier(Reader& reader, const protocol::
                           lm_response, policy, machine_accounts, address});
 }
 
-void write_facts(SecretWriter& writer, const protocol::Verifier& verifier) {
+Result<SecretBytes> write_facts(const protocol::Verifier& verifier) {
+  SecretWriter writer(1024, kMaxVerifyFrame);
+  writer.u32(kFacts);
   writer.flag(verifier.serves_domain());
   const HostNames* names = verifier.host_names();
   writer.flag(names != nullptr);
   for (const auto name : kNames) {
     writer.text(names != nullptr ? names->*name : std::string());
   }
+  return std::move(writer).finish("authd.answer");
 }
 
 Result<LogonResult> read_verdict(Reader& reader) {
   if (!reader.flag()) {
     const auto code = static_cast<Errc>(reader.u16());
-    return fail(code, reader.flag() ? "winbind.status" : "account");
+    const std::uint8_t where = reader.u8();
+    if (where >= kWheres.size()) {
+      reader.fail();
+    }
+    return fail(code, kWheres[std::min<std::size_t>(where, kWheres.size() - 1)]);
   }
   LogonResult result;
   auto key = reader.take<16>();
@@ -117,27 +150,19 @@ std::optional<SecretBytes> answer(ByteView question, const protocol::Verifier& v
                                   const protocol::Policy& policy) {
   Reader reader(question);
   const std::uint32_t number = reader.u32();
-  SecretWriter writer(1024, kMaxVerifyFrame);
-  writer.u32(number);
-  if (number != kFacts) {
-    const auto verdict = ask_verifier(reader, verifier, policy);
-    if (!verdict) {
-      return std::nullopt;
-    }
-    write_verdict(writer, *verdict);
-  } else if (reader.ok() && reader.at_end()) {
-    write_facts(writer, verifier);
-  } else {
+  if (number == kFacts) {
+    return reader.ok() && reader.at_end() ? std::optional(write_facts(verifier).value())
+                                          : std::nullopt;
+  }
+  const auto verdict = ask_verifier(reader, verifier, policy);
+  if (!verdict) {
     return std::nullopt;
   }
-  auto frame = std::move(writer).finish("authd.answer");
-  if (!frame) {  // attributes without end: the account exists and cannot be handed on
-    SecretWriter refusal;
-    refusal.u32(number);
-    write_verdict(refusal, fail(Errc::kInternal, "authd.answer"));
-    frame = std::move(refusal).finish("authd.answer");
+  auto frame = write_verdict(number, *verdict);
+  if (!frame) {
+    frame = write_verdict(number, refuse_attributes((*verdict)->principal.account));
   }
-  return std::move(*frame);
+  return std::move(frame).value();
 }
 
 std::optional<StoreAnswer> read_answer(ByteView frame) {

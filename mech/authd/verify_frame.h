@@ -6,7 +6,7 @@
 //           block: address; texts: the NetBIOS names that CHALLENGE bore, of the computer and of
 //           the domain, and the computer's DNS name
 //           -> the number, u8 1, session base key[16], principal, text store
-//            | the number, u8 0, u16 Errc, u8 of a domain
+//            | the number, u8 0, u16 Errc, u8 where: 0 an account, 1 a domain, 2 attributes
 //   FACTS   u32 0
 //           -> u32 0, u8 serves a domain, u8 whether names follow, four texts
 #pragma once
@@ -15,12 +15,14 @@
 #include <optional>
 #include <variant>
 
+#include "authority/frame.h"
 #include "protocol/logon.h"
 #include "protocol/name.h"
 
 namespace ntlm::authd {
 
-inline constexpr std::size_t kMaxVerifyFrame = 70000;
+// A principal for whom a worker's reply has room too, beside the evidence and the session.
+inline constexpr std::size_t kMaxVerifyFrame = authority::kMaxReply - 10'000;
 
 // What the store process says of its stores.
 struct StoreFacts {
@@ -31,7 +33,8 @@ struct StoreFacts {
 Result<SecretBytes> write_question(std::uint32_t number, const protocol::LogonRequest& request);
 inline constexpr std::array<std::uint8_t, 4> kFactsQuestion = {0, 0, 0, 0};
 
-// What the store process answers; it bears a key. Nothing: the question is none.
+// What the store process answers; it bears a key. kStore for an account that is in, with more or
+// longer attributes than a frame or read_principal() takes. Nothing: the question is none.
 std::optional<SecretBytes> answer(ByteView question, const protocol::Verifier& verifier,
                                   const protocol::Policy& policy);
 

@@ -26,7 +26,9 @@
 namespace ntlm::authority {
 
 inline constexpr std::size_t kMaxRequest = 8192;   // bytes of a frame
-inline constexpr std::size_t kMaxReply = 70000;    // an acceptor with all its attributes
+// An acceptor with all its attributes: a user's thousand groups, with their names. Linux takes
+// datagrams of 212 KB unless net.core.wmem_default says less.
+inline constexpr std::size_t kMaxReply = 160'000;
 inline constexpr std::size_t kMaxBindings = 4096;  // bytes of all their parts
 inline constexpr std::size_t kMaxExchanges = 64;   // of a connection; one more ends the oldest
 

@@ -33,6 +33,8 @@ tl::expected<store::DatabaseEdit, Refusal> edit_database(const AccountArguments&
 // A name that every form of an account file can carry: no colon, no control character, no '#' in
 // front.
 tl::expected<protocol::AccountName, Refusal> account_name(const std::string& text);
+// Why DatabaseEdit::put() does not take an account.
+const char* too_long(const Error& error);
 std::string shown(const protocol::AccountName& name);
 // "disabled", "locked", …
 std::vector<std::string> states(const protocol::Account& account);

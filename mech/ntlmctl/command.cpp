@@ -14,6 +14,12 @@ int complain(Status status, const std::string& sentence) {
   return status;
 }
 
+int complain(const Refusal& refusal) { return complain(refusal.status, refusal.sentence); }
+
+tl::unexpected<Refusal> refuse(Status status, const std::string& sentence) {
+  return tl::unexpected<Refusal>(Refusal{status, sentence});
+}
+
 tl::expected<Config, std::string> load_config(const std::string& file) {
   constexpr const char* kDefault = "/etc/gss/ntlm.conf";
   const char* named = ::secure_getenv("GSS_NTLM_CONF");

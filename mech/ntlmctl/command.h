@@ -33,6 +33,14 @@ void add_audit_command(CLI::App& tool, int* status);
 // Prints "ntlmctl: <sentence>" on standard error and answers the status.
 int complain(Status status, const std::string& sentence);
 
+// What is complained of later.
+struct Refusal {
+  Status status;
+  std::string sentence;
+};
+tl::unexpected<Refusal> refuse(Status status, const std::string& sentence);
+int complain(const Refusal& refusal);
+
 // --config FILE, else GSS_NTLM_CONF, else /etc/gss/ntlm.conf as the mechanism has it; only the last
 // may be missing.
 tl::expected<Config, std::string> load_config(const std::string& file);

@@ -18,10 +18,6 @@ constexpr std::size_t kMaxLine = 1024;
 constexpr std::uint8_t kInterrupt =
     3;  // ^C, which the terminal does not act on while a password is read
 
-tl::unexpected<Refusal> refuse(Status status, const std::string& sentence) {
-  return tl::unexpected<Refusal>(Refusal{status, sentence});
-}
-
 // Up to a newline or the end, byte by byte: what stands behind is somebody else's.
 tl::expected<SecretBytes, Refusal> read_line(int fd) {
   SecretBytes line;

@@ -11,11 +11,6 @@
 
 namespace ntlm::ntlmctl {
 
-struct Refusal {
-  Status status;
-  std::string sentence;
-};
-
 // UTF-16LE, not empty. `whose` is named in the question.
 tl::expected<SecretBytes, Refusal> read_password(bool from_stdin, const std::string& whose);
 

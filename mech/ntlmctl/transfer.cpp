@@ -116,8 +116,8 @@ class Import {
       account.attributes = before->account.attributes;
     }
     stored.account = std::move(account);
-    if (!edit_.put(stored)) {
-      return fault(line, "the name is too long");
+    if (const auto put = edit_.put(stored); !put) {
+      return fault(line, too_long(put.error()));
     }
     ++(before ? replaced : added);
   }
@@ -166,7 +166,7 @@ int import_accounts(const AccountArguments& arguments) {
   }
   auto edit = edit_database(arguments);
   if (!edit) {
-    return complain(edit.error().status, edit.error().sentence);
+    return complain(edit.error());
   }
   Import import(arguments, *edit);
   import.run({reinterpret_cast<const char*>(content->data()), content->size()});
@@ -193,7 +193,7 @@ int import_accounts(const AccountArguments& arguments) {
 int export_accounts(const AccountArguments& arguments) {
   const auto database = open_database(arguments);
   if (!database) {
-    return complain(database.error().status, database.error().sentence);
+    return complain(database.error());
   }
   const bool standard = arguments.file.empty() || arguments.file == "-";
   FileDescriptor opened(

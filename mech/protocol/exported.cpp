@@ -4,9 +4,12 @@
 // whole.
 //
 //   both       u8 state (0 first leg due, 1 second leg due, 2 established)
-//   acceptor   options, evidence, then by state: challenge as issued | session, principal, since,
-//   identify initiator  request, then by state: offered flags, NEGOTIATE | session, since, MIC,
-//   target info, bindings
+//   acceptor   options, evidence, then by state
+//              1: challenge, NEGOTIATE and CHALLENGE as they went
+//              2: session, principal, since, whether to identify only
+//   initiator  request, then by state
+//              1: NEGOTIATE, offered flags
+//              2: session, since, whether a MIC went, target info, whether bindings went
 // Text and byte strings are u32 length and content. Ages are carried as times of day, since hosts
 // boot at other times.
 #include <array>
@@ -25,6 +28,14 @@ constexpr std::uint64_t kTicksPerSecond = 10'000'000;
 constexpr std::array<const char*, 4> kStores{"", "text", "lmdb", "winbind"};
 
 enum class Leg : std::uint8_t { kFirst, kSecond, kEstablished };
+
+// What get_text() would not take does not travel: a reader takes it for no text of ours.
+void put_text(SecretWriter& writer, std::string_view text) {
+  if (text.size() > kMaxText) {
+    writer.fail();
+  }
+  writer.text(text);
+}
 
 std::string get_text(Reader& reader) { return std::string(reader.text(kMaxText)); }
 
@@ -45,10 +56,10 @@ Enum get_enum(Reader& reader, Enum last) {
 Leg get_leg(Reader& reader) { return get_enum(reader, Leg::kEstablished); }
 
 void put(SecretWriter& writer, const Evidence& evidence) {
-  writer.text(evidence.claimed.user);
-  writer.text(evidence.claimed.domain);
-  writer.text(evidence.workstation);
-  writer.text(evidence.target);
+  put_text(writer, evidence.claimed.user);
+  put_text(writer, evidence.claimed.domain);
+  put_text(writer, evidence.workstation);
+  put_text(writer, evidence.target);
   writer.u8(static_cast<std::uint8_t>(evidence.version));
   writer.flag(evidence.version_known);
   writer.u32(evidence.flags);
@@ -92,10 +103,13 @@ Result<void> finish(const Reader& reader) {
 }  // namespace
 
 void write_attributes(SecretWriter& writer, const Attributes& attributes) {
+  if (attributes.size() > kMaxAttributes) {
+    writer.fail();
+  }
   writer.u32(static_cast<std::uint32_t>(attributes.size()));
   for (const auto& [name, value] : attributes) {
-    writer.text(name);
-    writer.text(value);
+    put_text(writer, name);
+    put_text(writer, value);
   }
 }
 
@@ -114,8 +128,8 @@ Attributes read_attributes(Reader& reader) {
 
 void write_principal(SecretWriter& writer, const Principal& principal) {
   writer.flag(principal.anonymous);
-  writer.text(principal.account.user);
-  writer.text(principal.account.domain);
+  put_text(writer, principal.account.user);
+  put_text(writer, principal.account.domain);
   write_attributes(writer, principal.attributes ? *principal.attributes : Attributes());
 }
 
@@ -226,8 +240,8 @@ void Initiator::save(SecretWriter& writer) const {
     writer.flag(wish);
   }
   writer.u32(request_.offered);
-  writer.text(request_.target);
-  writer.text(request_.workstation);
+  put_text(writer, request_.target);
+  put_text(writer, request_.workstation);
   if (second != nullptr) {
     writer.block(second->negotiate);
     writer.u32(second->offered);

@@ -51,8 +51,8 @@ struct Principal {
   std::shared_ptr<const Attributes> attributes;  // of the store; may be null
 };
 
-// What is known of names on its way to another process (exported.cpp); the reader fails on what is
-// none, and on a text over kMaxText bytes.
+// What is known of names on its way to another process (exported.cpp). The reader fails on what is
+// none; both fail on a text over kMaxText bytes, and on more than 4096 attributes.
 constexpr std::size_t kMaxText = 4096;
 void write_attributes(SecretWriter& writer, const Attributes& attributes);
 Attributes read_attributes(Reader& reader);

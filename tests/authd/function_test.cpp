@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "authd/worker.h"
+#include "store/database_writer.h"
 
 namespace ntlm::test {
 namespace {
@@ -271,6 +272,49 @@ TEST(FunctionOfLmdb, AnAccountAddedWhileTheDaemonRuns) {
   EXPECT_NE(login("TEST\\second", "Secret1"), kComplete);
   ASSERT_EQ(add("second"), 0);
   EXPECT_EQ(login("TEST\\second", "Secret1"), kComplete);
+}
+
+// A worker is told as much of an account as a store in its own process would tell it.
+TEST(FunctionOfLmdb, AttributesThatFitAndAttributesThatDoNot) {
+  const TemporaryDirectory directory;
+  auto edit = store::DatabaseEdit::begin(directory.path("accounts"));
+  ASSERT_TRUE(edit) << edit.error();
+  const auto put = [&](const char* user, protocol::Attributes attributes) {
+    store::StoredAccount stored;
+    stored.account.name = {user, "TEST"};
+    stored.account.nt_hash = crypto::ntowf_v1(utf16le_from_password("Secret1").value());
+    stored.account.attributes = std::make_shared<const protocol::Attributes>(std::move(attributes));
+    ASSERT_TRUE(edit->put(stored));
+  };
+  protocol::Attributes groups;
+  for (int i = 0; i < 2400; ++i) {
+    groups.emplace_back(GSS_NTLM_ATTR_GROUP, "g" + std::to_string(1000 + i));
+  }
+  put("many", groups);
+  put("long", {{GSS_NTLM_ATTR_FULL_NAME, std::string(5000, 'x')}});
+  ASSERT_TRUE(edit->commit());
+
+  const Daemon daemon(kUnlocked, "", "lmdb:" + directory.path("accounts"));
+  const Worker worker(daemon);
+  EXPECT_EQ(login("TEST\\long", "Secret1"), (Outcome{GSS_S_FAILURE, GSS_NTLM_MINOR_STORE}));
+  EXPECT_EQ(daemon.records({"\"reason\":\"store\"", "account.attributes", "\"user\":\"long\""}), 1u)
+      << daemon.directory().read("audit");
+  Credential many = initiator("TEST\\many", "Secret1");
+  Legs legs;
+  ASSERT_EQ(legs.half(many.get()).major, GSS_S_CONTINUE_NEEDED) << "the daemon goes on";
+  ASSERT_EQ(legs.accept(), kComplete);
+  gss_buffer_desc name = buffer(GSS_NTLM_ATTR_GROUP);
+  std::size_t found = 0;
+  for (int more = -1; more != 0; ++found) {
+    Buffer value, display;
+    OM_uint32 minor = 0;
+    int authenticated = 0, complete = 0;
+    ASSERT_EQ(gss_get_name_attribute(&minor, legs.source.get(), &name, &authenticated, &complete,
+                                     value.out(), display.out(), &more),
+              GSS_S_COMPLETE);
+    ASSERT_EQ(text(value), groups[found].second);
+  }
+  EXPECT_EQ(found, groups.size());
 }
 
 TEST_F(Function, AServerThatForksAfterAcquiring) {

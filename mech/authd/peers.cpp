@@ -72,13 +72,19 @@ bool require(Section& section, std::string_view what) {
 
 // The sentence that says which target the whole daemon's policy does not allow;
 // empty when it does.
-std::string restrict_targets(Policy& policy, std::string_view list) {
+std::string restrict_targets(Policy& policy, const Policy& whole, std::string_view list) {
+  const auto& allowed = whole.accepted_targets;
+  // Then it allows this host's names, which a list of the line would stand in place of; and they
+  // may be known later only.
+  if (whole.target_name == Policy::Target::kRequired && allowed.empty()) {
+    return "under [policy] target_name = required, targets= needs [policy] accepted_targets, of "
+           "which it names some";
+  }
   std::vector<std::string> targets;
   for (const std::string_view target : split(list, ',')) {
     if (!is_service_of_host(target)) {
       return "target '" + escaped(target) + "' is not SERVICE/HOST";
     }
-    const auto& allowed = policy.accepted_targets;
     if (!allowed.empty() &&
         std::none_of(allowed.begin(), allowed.end(),
                      [&](const std::string& one) { return equal_ignoring_case(one, target); })) {
@@ -98,7 +104,7 @@ std::string restrict_targets(Policy& policy, std::string_view list) {
 
 // The sentence that says what is wrong with a word of a line; empty when
 // nothing is.
-std::string apply(Section& section, std::string_view word) {
+std::string apply(Section& section, const Policy& whole, std::string_view word) {
   const auto equals = word.find('=');
   const std::string_view key = word.substr(0, equals);
   const std::string_view value = equals == word.npos ? "" : word.substr(equals + 1);
@@ -113,7 +119,7 @@ std::string apply(Section& section, std::string_view word) {
     return {};
   }
   if (key == "targets") {
-    return restrict_targets(section.policy, value);
+    return restrict_targets(section.policy, whole, value);
   }
   if (key == "require") {
     const auto all = split(value, ',');
@@ -192,7 +198,7 @@ tl::expected<std::vector<Section>, std::string> sections_from(const Config& conf
           })) {
         return wrong("'" + escaped(key) + "' stands twice");
       }
-      if (const std::string why = apply(section, *word); !why.empty()) {
+      if (const std::string why = apply(section, policy, *word); !why.empty()) {
         return wrong(why);
       }
     }

@@ -95,6 +95,22 @@ TEST(PeerLine, ATargetThatTheDaemonDoesNotAllow) {
   EXPECT_FALSE(sections_of(" peer = 33 targets=imap/a,imap\n")) << "would match nobody";
 }
 
+// It would take the place of the rule that only this host's own names are meant.
+TEST(PeerLine, ATargetWhereThisHostsAreRequired) {
+  const std::string required = " target_name = required\n";
+  const auto refused = sections_of(" peer = 33 targets=HTTP/elsewhere\n", required);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().find("targets= needs [policy] accepted_targets"), std::string::npos)
+      << refused.error();
+  EXPECT_FALSE(sections_of(" peer = 33 require=target targets=HTTP/elsewhere\n", required));
+  EXPECT_FALSE(sections_of(" peer = 33 targets=HTTP/elsewhere\n", " profile = hardened\n"));
+  EXPECT_TRUE(
+      sections_of(" peer = 33 targets=HTTP/a\n", required + " accepted_targets = HTTP/a\n"));
+  const auto tighter = sections_of(" peer = 33 require=target targets=HTTP/a\n");
+  ASSERT_TRUE(tighter) << "anything was allowed before: " << tighter.error();
+  EXPECT_EQ(tighter->front().policy.target_name, Policy::Target::kRequired);
+}
+
 TEST(Bucket, ABurstThenTheRate) {
   const Time start{};
   Bucket bucket(10, 3, start);

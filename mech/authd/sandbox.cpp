@@ -176,8 +176,6 @@ void allow_front(Filter& filter, const SandboxNeeds& needs) {
     // makes room.
     filter.allow("openat", {bits(2, O_PATH, O_PATH)});
     filter.allow("openat", {bits(2, O_PATH | O_APPEND | O_TRUNC | O_NOFOLLOW | O_ACCMODE,
-                                 O_APPEND | O_NOFOLLOW | O_WRONLY)});
-    filter.allow("openat", {bits(2, O_PATH | O_APPEND | O_TRUNC | O_NOFOLLOW | O_ACCMODE,
                                  O_APPEND | O_NOFOLLOW | O_RDWR)});
     filter.allow_all({"newfstatat", "flock", "renameat", "renameat2"});
   } else {

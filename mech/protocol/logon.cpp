@@ -252,7 +252,9 @@ Result<HashResponder> HashResponder::restore(Reader& reader) {
   wipe(hash_bytes.data(), hash_bytes.size());
   std::optional<crypto::LmHash> lm_hash;
   if (reader.flag()) {
-    lm_hash.emplace(std::span<const std::uint8_t, 16>(reader.take<16>()));
+    auto lm_bytes = reader.take<16>();
+    lm_hash.emplace(std::span<const std::uint8_t, 16>(lm_bytes));
+    wipe(lm_bytes.data(), lm_bytes.size());
   }
   if (!reader.ok() || account.user.empty()) {
     return fail(Errc::kDefectiveExport, "exported credential");

@@ -14,8 +14,12 @@ namespace {
 
 using Kind = NameObject::Kind;
 
-// The one that is kept, or one for this call.
+// The accounts that a request is about, and who asks them: the configured ones, or those of its key
+// file, which is the one that is kept or one for this call.
 Keyfile find_keyfile(const Setup& setup, const std::string& path) {
+  if (path.empty()) {
+    return {setup.user_file, setup.acceptor};
+  }
   const Keyfile* const kept = setup.keyfile.load(std::memory_order_acquire);
   if (kept != nullptr && kept->accounts->path() == path) {
     return *kept;
@@ -33,7 +37,7 @@ Keyfile find_keyfile(const Setup& setup, const std::string& path) {
 }
 
 Result<std::shared_ptr<const protocol::Responder>> find_responder(
-    const Setup& setup, const CredentialRequest& request) {
+    const Setup& setup, const CredentialRequest& request, const store::TextFile* accounts) {
   if (request.name != nullptr && request.name->kind == Kind::kAnonymous) {
     return store::anonymous_responder();
   }
@@ -58,8 +62,6 @@ Result<std::shared_ptr<const protocol::Responder>> find_responder(
     return store::responder_from_password(std::move(wanted), *request.password,
                                           setup.policy().initiate_v1);
   }
-  const auto accounts =
-      request.keyfile.empty() ? setup.user_file : find_keyfile(setup, request.keyfile).accounts;
   if (accounts == nullptr) {
     return store::responder_from_winbind(store::settings_from(setup.config), wanted);
   }
@@ -88,12 +90,12 @@ Result<std::unique_ptr<CredentialObject>> acquire_credential(const CredentialReq
   const Setup& setup = *credential->setup;
   credential->initiates = request.initiates;
   credential->accepts = request.accepts;
+  const Keyfile keyfile = find_keyfile(setup, request.keyfile);
   if (request.initiates) {
-    TRY(credential->responder, find_responder(setup, request));
+    TRY(credential->responder, find_responder(setup, request, keyfile.accounts.get()));
   }
   if (request.accepts) {
-    credential->acceptor =
-        request.keyfile.empty() ? setup.acceptor : find_keyfile(setup, request.keyfile).acceptor;
+    credential->acceptor = keyfile.acceptor;
   }
   credential->keyfile = request.keyfile;
   credential->name = name_for(*credential, request);

@@ -13,7 +13,6 @@
 #include <cerrno>
 #include <charconv>
 #include <chrono>
-#include <csignal>
 #include <memory>
 #include <system_error>
 
@@ -62,7 +61,8 @@ class Filter {
            (matches(arguments_.user, record.user) || matches(arguments_.user, record.account())) &&
            matches(arguments_.domain, record.domain) &&
            (matches(arguments_.service, record.service) ||
-            matches(arguments_.service, record.target)) &&
+            matches(arguments_.service, record.target) ||
+            matches(arguments_.service, record.served_by())) &&
            matches(arguments_.result, record.success ? "success" : "failure") &&
            matches(arguments_.reason, record.reason) &&
            matches(arguments_.version, record.version) && matches(arguments_.store, record.store);
@@ -335,7 +335,7 @@ void add_audit_command(CLI::App& tool, int* status) {
   command->add_option("--user", arguments->user, "User or account; * and ? match, as below");
   command->add_option("--domain", arguments->domain, "Domain as the peer named it");
   command->add_option("--service", arguments->service,
-                      "The service's own name or the peer's target");
+                      "The service's own name, the peer's target, or what the report calls it");
   command->add_option("--result", arguments->result, "success or failure")
       ->check(CLI::IsMember({"success", "failure"}));
   command->add_option("--reason", arguments->reason, "Why it failed: wrong-password, …");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// ntlmctl audit: what base/audit wrote, read again and summed up. A line comes in (AuditReader), is
-// a record or not (RecordParser), is counted (AuditSummary), and is shown as text, JSON or a page.
+// ntlmctl audit: what base/audit wrote, read again and summed up. A line comes in (for_each_line),
+// is a record or not (parse_audit_line), is counted (AuditSummary), judged (steps_to_tighten), and
+// shown as text, JSON or a page.
 #pragma once
 
 #include <array>

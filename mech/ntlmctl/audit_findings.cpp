@@ -74,7 +74,7 @@ constexpr Question kQuestions[] = {
      [](const Look& row) -> Answer { return row(Dimension::kAccount).empty(); },
      "got in without a name", "every login had a name"},
     {"receive_ntlm = deny-all", "accept", [](const Look&) -> Answer { return true; },
-     "still use NTLM to log in here", "", "nobody logged in here by NTLM"},
+     "used NTLM to log in here", "", "nobody logged in here by NTLM"},
     {"send_ntlm = deny", "initiate", [](const Look&) -> Answer { return true; },
      "of this host logged in elsewhere by NTLM", "", "nobody logged in elsewhere by NTLM"},
 };

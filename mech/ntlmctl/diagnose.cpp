@@ -38,7 +38,7 @@ void diagnose_crypto(Findings& findings) {
     findings.problem("OpenSSL has no MD4 or RC4: install or allow its legacy provider");
   }
   if (crypto::kernel_in_fips_mode())
-    findings.note("the kernel is in FIPS mode; see allow_in_fips in ntlm.conf(5)");
+    findings.note("the kernel is in FIPS mode; see [policy] ntlm_in_fips in ntlm.conf(5)");
 }
 
 void diagnose_names(Findings& findings) {
@@ -91,7 +91,7 @@ void diagnose_authd(Findings& findings, const std::string& spec, authority::Clie
 
 void diagnose_stores(Findings& findings, const Config& config) {
   const char* user_file = ::secure_getenv("NTLM_USER_FILE");
-  if (user_file != nullptr) {
+  if (user_file != nullptr && *user_file != '\0') {
     findings.note("NTLM_USER_FILE is set: it stands in place of the configured stores");
     const auto file = std::make_shared<const store::TextFile>(user_file);
     const bool readable = file->find({"nobody", "NOWHERE"}, "").has_value();

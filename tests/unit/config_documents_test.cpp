@@ -4,7 +4,9 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
+#include <regex>
 #include <sstream>
 
 #include "base/config.h"
@@ -155,6 +157,65 @@ TEST(ConfigPage, TellsEveryDefaultAndChoice) {
       }
     }
   }
+}
+
+// ".Ic require_mic No = Cm yes" for what a profile sets, after its own name.
+TEST(ConfigPage, TellsWhatAProfileSets) {
+  const auto items = items_of_the_page();
+  const auto item =
+      std::find_if(items.begin(), items.end(), [](const Item& i) { return i.name == "profile"; });
+  ASSERT_NE(item, items.end());
+  const Config defaults;
+  for (const std::string profile : {"hardened", "compat"}) {
+    const Config config(profile);
+    const std::size_t start = item->text.find(".Cm " + profile + "\nsets\n");
+    ASSERT_NE(start, std::string::npos) << profile;
+    const std::string told = item->text.substr(start, item->text.find(" .\n", start) - start + 3);
+    std::size_t settings = 0;
+    for (const ConfigKey& key : Config::keys()) {
+      const std::string_view value = config.text(key.section, key.name);
+      if (std::string_view(key.name) != "profile" &&
+          value != defaults.text(key.section, key.name)) {
+        ++settings;
+        EXPECT_NE(told.find(".Ic " + std::string(key.name) + " No = Cm " + std::string(value)),
+                  std::string::npos)
+            << profile << " sets " << key.name;
+      }
+    }
+    std::size_t named = 0;
+    for (std::size_t at = 0; (at = told.find(".Ic ", at)) != told.npos; ++at) {
+      ++named;
+    }
+    EXPECT_EQ(named, settings) << profile;
+  }
+}
+
+// "[policy] ntlm_in_fips" in a sentence of ours: an unknown key in the file would end all logons.
+TEST(ConfigMessages, NameKeysThatThereAre) {
+  const std::regex name("\\[(ntlm|policy|audit|authd|sspi|bridge)\\] ([a-z0-9_]+)");
+  std::size_t found = 0;
+  for (const char* folder : {"/mech", "/sspi_compat"}) {
+    const std::filesystem::recursive_directory_iterator files(NTLM_CONF_DIR "/.." +
+                                                              std::string(folder));
+    for (const auto& file : files) {
+      if (file.path().extension() != ".cpp") {
+        continue;
+      }
+      std::ifstream in(file.path());
+      std::stringstream source;
+      source << in.rdbuf();
+      const std::string text = source.str();
+      for (std::sregex_iterator at(text.begin(), text.end(), name), end; at != end; ++at) {
+        const auto keys = Config::keys();
+        EXPECT_TRUE(std::any_of(
+            keys.begin(), keys.end(),
+            [&](const ConfigKey& key) { return (*at)[1] == key.section && (*at)[2] == key.name; }))
+            << file.path() << ": " << at->str();
+        ++found;
+      }
+    }
+  }
+  EXPECT_GT(found, 20u);
 }
 
 }  // namespace

@@ -130,10 +130,10 @@ class AuditTest(unittest.TestCase):
         self.assertEqual(found["unreported"], 2**64 - 1)
 
     def test_hostile_names_reach_no_terminal(self):
-        name = "\x1b[2J\x07\r\u202e\u0085<b>ü\U0001f511"
+        name = "\x1b[2J\x07\r\u202e\u061c\u0085<b>ü\U0001f511"
         out = self.run_tool("-", stdin=refusal(user=name))
         self.assertEqual([c for c in out if ord(c) < 32 and c != "\n"], [])
-        self.assertIn("LAB\\\\u001b[2J\\u0007\\u000d\\u202e\\u0085<b>ü\U0001f511", out)
+        self.assertIn("LAB\\\\u001b[2J\\u0007\\u000d\\u202e\\u061c\\u0085<b>ü\U0001f511", out)
         self.assertIn("policy-loosened: \\u001b", self.run_tool("-", stdin=record(event="policy-loosened", detail="\x1b")))
 
     def test_names_without_end_are_summed_up_in_bounded_memory(self):
@@ -174,6 +174,9 @@ class AuditTest(unittest.TestCase):
         self.assertEqual(left("--domain", "other"), [carol])
         self.assertEqual(left("--service", "http*"), [alice, bob])
         self.assertEqual(left("--service", "ldap/dir"), [carol])
+        lines[1] = refusal(user="Bob", time="2026-11-25T00:00:00Z", peer="uid 33 pid 7")
+        self.assertEqual(left("--service", "http@www (uid 33)"), [bob], "as the report calls it")
+        self.assertEqual(left("--service", "*uid 33*"), [bob])
         self.assertEqual(left("--result", "failure"), [bob])
         self.assertEqual(left("--reason", "wrong-*"), [bob])
         self.assertEqual(left("--version", "NTLMv1"), [carol])
@@ -207,6 +210,8 @@ class AuditTest(unittest.TestCase):
         self.assertEqual(self.step(found, "require_sign = yes")["logins"], 3)
         self.assertEqual(self.step(found, "target_name = required")["logins"], 3)
         self.assertEqual(self.step(found, "receive_ntlm = deny-all")["logins"], 5)
+        self.assertEqual(self.step(self.summary(record()), "receive_ntlm = deny-all")["sentence"],
+                         "1 account on 1 workstation used NTLM to log in here")
         self.assertEqual(self.step(found, "require_128 = yes")["state"], "ready")
         self.assertEqual(self.step(found, "send_ntlm = deny")["state"], "unseen")
         text = self.run_tool("-", stdin="\n".join(lines))

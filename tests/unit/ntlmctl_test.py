@@ -75,6 +75,28 @@ class NtlmctlTest(unittest.TestCase):
         self.assertEqual(self.exported_hash("DOM\\alice"), HASH)
         self.assertNotIn(HASH, self.user("show", "carol").upper() + self.user("list", "--json").upper())
 
+    def test_diagnose_takes_an_empty_user_file_for_none(self):
+        conf = self.write("ntlm.conf", f"[ntlm]\n store = text:{self.write('users', 'DOM:alice:x')}\n")
+        said = {}
+        for value in ("", self.path("users")):
+            done = subprocess.run([NTLMCTL, "diagnose", "--config", conf], capture_output=True, timeout=120, text=True,
+                                  env={**os.environ, "NTLM_USER_FILE": value, "GSS_MECH_CONFIG": self.path("none")},
+                                  check=False)
+            said[value] = done.stdout
+        self.assertNotIn("NTLM_USER_FILE", said.pop(""))
+        self.assertIn("NTLM_USER_FILE is set", said.popitem()[1])
+
+    def test_attributes_that_are_too_long(self):
+        self.add("longest", "x\n", "--full-name", "x" * 4096, "--group", "y" * 4096, "--group", "z" * 4096)
+        for option in ("--full-name", "--local-user", "--group"):
+            err = self.add("alice", "x\n", option, "ä" * 2049, status=USAGE)
+            self.assertIn(option, err)
+            self.assertIn("longer than 4096 bytes", err)
+            self.assertLess(len(err), 300, "what is too long is not shown")
+        err = self.add("alice", "x\n", *[word for _ in range(16) for word in ("--group", "g" * 4096)], status=REFUSED)
+        self.assertIn("over 64 KiB", err)
+        self.assertEqual(self.user("list"), "longest\n")
+
     def test_empty_store_is_an_empty_list(self):
         self.add("alice")
         self.user("delete", "alice")

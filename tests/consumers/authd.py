@@ -9,8 +9,6 @@ import subprocess
 
 import harness
 
-PROGRAM = harness.BUILD / "ntlm-authd"
-
 
 def _unused_uid():
     """Of those that systemd gives to services for a time."""
@@ -46,6 +44,7 @@ class Authd:
             + (f"    json = {self.audit}\n" if records else "")))
         # What a worker's ntlm.conf has instead of a store.
         self.store_lines = f"store = authd:{self.socket}\n    authd_uid = {os.getuid()}\n"
+        self.program = harness.for_all_users(harness.BUILD / "ntlm-authd")
         self.process = None
 
     def share(self, path, mode=0o640):
@@ -65,11 +64,11 @@ class Authd:
             listener.listen(1024)
             self.process = harness.start(
                 ["sh", "-c", 'LISTEN_FDS=1 LISTEN_PID=$$ exec "$@" 3<&0 </dev/null', "sh", "env",
-                 *(f"{name}={value}" for name, value in environment.items()), PROGRAM, "--config", self.config],
+                 *(f"{name}={value}" for name, value in environment.items()), self.program, "--config", self.config],
                 log=self.log, user=self.uid, stdin=listener)
 
     def start(self):
-        harness.run([PROGRAM, "--config", self.config, "--check"], user=self.uid, check=True)
+        harness.run([self.program, "--config", self.config, "--check"], user=self.uid, check=True)
         self.launch()
         harness.wait_for(lambda: self.store_process() is not None, "ntlm-authd", log=self.log)
         return self

@@ -4,6 +4,7 @@ private Kerberos realm. A test is one script; check() counts what it proved and 
 
 import atexit
 import contextlib
+import functools
 import os
 import pathlib
 import pwd
@@ -35,6 +36,7 @@ _checks = 0
 _processes = []
 _directories = []
 ending.by_exception()
+os.umask(0o022)  # servers read as their own users what the test has written
 
 
 def directory(mode=0o755):
@@ -175,10 +177,21 @@ def fill(sample, target, mode=0o644, **values):
     return write(target, text, mode)
 
 
+@functools.cache
+def for_all_users(path):
+    """A file of this tree as a program of another user can open it: the tree may be below a directory of root's alone."""
+    if os.getuid() != 0:
+        return path
+    copy = shutil.copy(path, directory())
+    os.chmod(copy, 0o755)
+    return copy
+
+
 def mech_conf(path, bridge=False):
-    lines = [f"gss_ntlm 1.3.6.1.4.1.311.2.2.10 {MODULE}"]
+    lines = [f"gss_ntlm 1.3.6.1.4.1.311.2.2.10 {for_all_users(MODULE)}"]
     if bridge:
-        lines.append(f"gss_ntlm_bridge 1.3.6.1.4.1.7165.655.3 {BUILD / 'gss_ntlm_bridge.so'} <interposer>")
+        module = for_all_users(BUILD / "gss_ntlm_bridge.so")
+        lines.append(f"gss_ntlm_bridge 1.3.6.1.4.1.7165.655.3 {module} <interposer>")
     return write(path, "\n".join(lines) + "\n")
 
 

@@ -82,7 +82,7 @@ class Login(unittest.TestCase):
         self.addCleanup(holder.cleanup)
         self.directory = holder.name
         os.chmod(self.directory, 0o755)
-        self.fault = Fault(self.directory, LIBRARY)
+        self.fault = Fault(self.directory, harness.for_all_users(LIBRARY))
 
     def check(self, worker, where):
         """A right and a wrong login, either of which may meet the fault; then, without it, both again."""

@@ -140,6 +140,7 @@ class Deps(unittest.TestCase):
 
 
 if __name__ == "__main__":
+    os.umask(0o022)  # a package's files are everybody's to read
     if os.geteuid() != 0 or shutil.which("dpkg-deb") is None:
         print("not run: needs root, and a Debian system")
         sys.exit(77)

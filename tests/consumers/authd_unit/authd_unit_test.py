@@ -12,7 +12,7 @@ from pathlib import Path
 
 import harness as h
 
-DAEMON = sys.argv[1]
+DAEMON = h.for_all_users(sys.argv[1])
 USER = "daemon"  # a user that every Debian has; nobody's uid stands for users of other name spaces
 if os.geteuid() != 0:
     h.skip("needs root, to give root up")

@@ -55,7 +55,7 @@ class World:
         result = h.run([CLIENT, f"/v:127.0.0.1:{server.port}", f"/u:{user}", f"/d:{DOMAIN}", f"/p:{password}",
                         "/sec:nla", "/cert:ignore", "/timeout:20000", "+auth-only"], env)
         traces = "".join(trace.read_text(errors="replace") for trace in self.dir.glob(f"{loaded.name}.*"))
-        result.ours = f"calling init: {h.MODULE}" in traces
+        result.ours = f"calling init: {h.for_all_users(h.MODULE)}" in traces
         return result
 
 

@@ -89,7 +89,7 @@ class Server:
         krb5 = h.write(self.dir / "krb5.conf", "[libdefaults]\n dns_lookup_kdc = false\n")
         self.krb5 = krb5
         slapd = h.write(self.dir / "slapd.conf",
-                        SLAPD_CONF.format(dir=self.dir, sample=h.CONF / "slapd/ntlm.conf", security=security))
+                        SLAPD_CONF.format(dir=self.dir, sample=h.for_all_users(h.CONF / "slapd/ntlm.conf"), security=security))
         ldif = h.write(self.dir / "ldif", LDIF)
         h.run([SLAPADD, "-q", "-f", slapd, "-l", ldif], check=True)
         if OWNER:

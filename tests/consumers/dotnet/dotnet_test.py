@@ -10,7 +10,7 @@ CALLS = h.BUILD / "tests/consumers/dotnet/dotnet_calls"
 DIR = h.directory()
 ENV = h.clean_environment(
     GSS_MECH_CONFIG=h.mech_conf(DIR / "mech"), KRB5CCNAME=f"FILE:{DIR}/none", KRB5_KTNAME=DIR / "no-keytab",
-    GSS_NTLM_CONF=h.ntlm_conf(DIR / "ntlm.conf", more="[ntlm]\n netbios_domain = EXAMPLE\n"),
+    GSS_NTLM_CONF=h.ntlm_conf(DIR / "ntlm.conf", more="[ntlm]\n netbios_domain = EXAMPLE\n[policy]\n lockout_threshold = 0\n"),
     KRB5_CONFIG=h.write(DIR / "krb5.conf", "[libdefaults]\n dns_lookup_kdc = false\n default_realm = NOWHERE.TEST\n"),
     NTLM_USER_FILE=h.write(DIR / "users", "EXAMPLE:bob:secret1\nEXAMPLE:alice:secret2\n", 0o600))
 

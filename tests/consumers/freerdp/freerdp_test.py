@@ -68,9 +68,10 @@ class Server:
         self.dir.mkdir()
         self.port = h.free_port()
         self.log, self.audit = self.dir / "log", self.dir / "audit.jsonl"
-        # FreeRDP drops a client that it cannot impersonate.
+        # FreeRDP drops a client that it cannot impersonate. A right password right after three wrong ones would wait.
         conf = h.write(self.dir / "ntlm.conf", f"[ntlm]\n store = text:{world.accounts}\n netbios_domain = {DOMAIN}\n"
-                       f"[sspi]\n impersonation = identity\n[audit]\n syslog = no\n json = {self.audit}\n")
+                       "[policy]\n lockout_threshold = 0\n[sspi]\n impersonation = identity\n"
+                       f"[audit]\n syslog = no\n json = {self.audit}\n")
         registry = h.write(self.dir / "HKLM.reg", "[HKEY_LOCAL_MACHINE\\Software\\FreeRDP\\FreeRDP\\Server]\n"
                            f'"SspiModule"=str:"{SSPI}"\n')
         command = [SHADOW, f"/port:{self.port}", "/bind-address:127.0.0.1", "/sec:nla"]

@@ -154,7 +154,7 @@ def main():
     crowd(world, server)
     named(world, server)
     server.finish()
-    daemon = Authd(NAMES, worker=OWNER)
+    daemon = Authd(f"{NAMES}[policy]\n lockout_threshold = 0\n", worker=OWNER)
     daemon.share(h.write(daemon.accounts, ACCOUNTS, 0o640))
     daemon.start()
     server = Server(world, "pg_hba.user-at-domain.conf", "user@domain", daemon)

@@ -19,7 +19,7 @@ for name in list(os.environ):
 os.environ.update({
     "GSS_MECH_CONFIG": str(h.mech_conf(DIR / "mech")),
     "GSS_NTLM_CONF": str(h.ntlm_conf(DIR / "ntlm.conf", more=f"[ntlm]\n transfer_key = {DIR}/transfer.key\n netbios_domain = EXAMPLE\n"
-                                     " netbios_computer = WEB\n")),
+                                     " netbios_computer = WEB\n[policy]\n lockout_threshold = 0\n")),
     "NTLM_USER_FILE": str(h.write(DIR / "user", "EXAMPLE:bob:secret1\nEXAMPLE:alice:secret2\n", 0o600)),
     "KRB5_CONFIG": str(h.write(DIR / "krb5.conf", "[libdefaults]\n dns_lookup_kdc = false\n")),
     "KRB5CCNAME": f"FILE:{DIR}/none", "KRB5_KTNAME": f"{DIR}/no-keytab"})

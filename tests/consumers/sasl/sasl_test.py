@@ -84,7 +84,7 @@ class Server:
         (self.dir / "data").mkdir()
         h.write(self.dir / "accounts", "EXAMPLE:bob:secret1\nEXAMPLE:alice:secret2\nOTHER:bob:secret3\n", reader=OWNER)
         conf = h.write(self.dir / "ntlm.conf", f"[ntlm]\n store = text:{self.dir}/accounts\n netbios_domain = EXAMPLE\n"
-                       "[audit]\n syslog = no\n", reader=OWNER)
+                       "[policy]\n lockout_threshold = 0\n[audit]\n syslog = no\n", reader=OWNER)
         self.mech = h.mech_conf(self.dir / "mech")
         krb5 = h.write(self.dir / "krb5.conf", "[libdefaults]\n dns_lookup_kdc = false\n")
         self.krb5 = krb5

@@ -8,7 +8,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <syslog.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -25,6 +24,7 @@
 #include "authd/sandbox.h"
 #include "authd/server.h"
 #include "authd/verify.h"
+#include "authority/address.h"
 #include "base/text.h"
 #include "crypto/ntlm.h"
 #include "crypto/primitives.h"
@@ -102,8 +102,9 @@ tl::expected<Daemon, std::string> configure(const std::string& path) {
       return Sentence(path + ": [audit] json: " + directory.error());
     }
   }
-  if (config->text("authd", "socket").size() >= sizeof sockaddr_un{}.sun_path) {
-    return Sentence(path + ": [authd] socket: too long for the name of a socket");
+  if (const auto address = authority::address_of(std::string(config->text("authd", "socket")));
+      !address) {
+    return Sentence(path + ": [authd] socket: " + address.error());
   }
   daemon.settings.audit.failures_per_second = 0;  // Peers counts them, of each user
   if (config->text("ntlm", "display_form") == "user@domain") {
@@ -127,18 +128,16 @@ tl::expected<FileDescriptor, std::string> listen_at(const std::string& path, boo
     (void)::fcntl(fd, F_SETFL, O_NONBLOCK);
     return FileDescriptor(fd);
   }
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) {
-    return Sentence(path + ": too long for the name of a socket");
+  const auto address = authority::address_of(path);
+  if (!address) {
+    return Sentence(address.error());
   }
-  path.copy(address.sun_path, path.size());
   if (const auto directory = open_trusted_directory(path); !directory) {
     return Sentence(directory.error());
   }
   FileDescriptor socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   // What another daemon left behind goes; a socket of any kind that still has an owner does not.
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ||
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) == 0 ||
       errno == EAGAIN || errno == EPROTOTYPE) {
     return Sentence(path + ": another program listens there");
   }
@@ -148,7 +147,7 @@ tl::expected<FileDescriptor, std::string> listen_at(const std::string& path, boo
   }
   const mode_t mask = ::umask(0117);
   const int bound =
-      ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+      ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address);
   const int error = errno;
   (void)::umask(mask);
   errno = error;

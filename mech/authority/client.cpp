@@ -3,7 +3,6 @@
 
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "authority/address.h"
 #include "authority/connection.h"
 
 namespace ntlm::authority {
@@ -71,10 +71,9 @@ timeval time_limit(Clock::duration limit) {
 
 Connected connect_to(const ClientSettings& settings, Clock::time_point end) {
   const std::string& path = settings.socket;
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) {
-    return refuse(Errc::kAuthorityAccess, path + ": too long for the name of a socket");
+  const auto address = address_of(path);
+  if (!address) {
+    return refuse(Errc::kAuthorityAccess, address.error());
   }
   // systemd makes it for the socket's first start.
   if (::access(path.substr(0, path.rfind('/')).c_str(), F_OK) != 0 && errno == ENOENT) {
@@ -83,7 +82,6 @@ Connected connect_to(const ClientSettings& settings, Clock::time_point end) {
   if (const auto directory = open_trusted_directory(path); !directory) {
     return refuse(Errc::kAuthorityAccess, directory.error());
   }
-  path.copy(address.sun_path, path.size());
   FileDescriptor socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
   // That of sending ends a connect() to a full queue. Zero would be no limit.
   const timeval to_connect =
@@ -96,7 +94,7 @@ Connected connect_to(const ClientSettings& settings, Clock::time_point end) {
   }
   int done;
   do {
-    done = ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+    done = ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address);
   } while (done != 0 && errno == EINTR);
   if (done != 0) {
     return refuse(errno == EACCES ? Errc::kAuthorityAccess : Errc::kAuthorityDown,

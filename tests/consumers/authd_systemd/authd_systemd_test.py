@@ -42,8 +42,25 @@ print("%.3f %s" % (time.monotonic() - started, said))
 IN, DENIED, DOWN, ACCESS = "LAB\\alice", "0x4e4c0020", "0x4e4c0031", "0x4e4c0032"
 DEADLINE = 5.5
 
+# A host that starts things by itself, in each of the ways that there are.
+BUSY_HOST = r"""
+mkdir -p etc/systemd/system-generators usr/local/lib/systemd/system
+for each in sysinit basic sockets timers paths multi-user local-fs; do
+  for where in etc lib; do
+    unit=ntlm-test-$where-$each.service
+    printf '[Unit]\nDefaultDependencies=no\n[Service]\nType=oneshot\nExecStart=/bin/touch /ran-%s\n' "$unit" >"lib/systemd/system/$unit"
+    mkdir -p "$where/systemd/system/$each.target.wants"
+    ln -s "/lib/systemd/system/$unit" "$where/systemd/system/$each.target.wants/"
+  done
+done
+printf '[Timer]\nOnBootSec=1\nUnit=ntlm-test-etc-basic.service\n' >etc/systemd/system/ntlm-test.timer
+ln -s ../ntlm-test.timer etc/systemd/system/timers.target.wants/
+printf '#!/bin/sh\ntouch /ran-generator\n' >etc/systemd/system-generators/ntlm-test
+chmod 755 etc/systemd/system-generators/ntlm-test
+"""
+
 DIR = h.directory()
-system = Systemd(DIR)
+system = Systemd(DIR, BUSY_HOST)
 
 
 def there(*command, check=True, **options):
@@ -93,6 +110,9 @@ def follow_the_readme():
 def write_config(more=""):
     there("sh", "-c", 'cp "$0.first" "$0" 2>/dev/null || cp "$0" "$0.first"; printf "$1" >>"$0"', "/etc/gss/ntlm-authd.conf", more)
 
+
+units = there("systemctl", "list-units", "--plain", "--no-legend", "--type=service,socket,timer,path,mount,automount")
+h.check("ntlm-test" not in units, "nothing is there that the host would start", units)
 
 # A journal that drops what exceeds a few records, unless a unit says otherwise.
 there("sh", "-c", "mkdir -p /etc/systemd/journald.conf.d && printf '[Journal]\\nRateLimitBurst=1\\n' "
@@ -170,6 +190,7 @@ there("systemctl", "restart", "ntlm-authd.service")
 h.check(login() == IN, "made right and started by hand: in again")
 h.check(property_of("ntlm-authd.socket", "ActiveState") == "active", "and its socket listens")
 
+h.check("ran-" not in there("ls", "/"), "and nothing of it has run since", there("ls", "/"))
 system.stop()
 h.check(not pathlib.Path(system.group).exists(), "nothing is left of it")
 h.finish("ntlm-authd under systemd")

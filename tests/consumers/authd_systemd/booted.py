@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A systemd that is the first process of its own name spaces, on a copy of this host's files that goes with it. Of the
-kernel that it shares with the host it may change nothing."""
+host's services only the journal runs there. The plain ways to change the kernel that it shares with the host are closed
+to it: modules, the clock, devices, a reboot, /proc/sys."""
 import atexit
 import os
 import pathlib
@@ -10,8 +11,18 @@ import time
 
 import harness as h
 
+# What the copy keeps of the host's services is its journal: whatever else the host starts by itself, at a boot, by a timer,
+# a socket, a path or a generator, would be a second one beside the host's. Then the product, as it was installed for it.
+PREPARE = r"""
+set -e
+rm -rf etc/fstab etc/crypttab etc/rc?.d etc/systemd usr/local/lib/systemd
+for each in etc lib usr/lib; do rm -rf "$each"/systemd/system-generators "$each"/systemd/system-environment-generators; done
+find lib/systemd/system/ usr/lib/systemd/system/ -path '*.target.*/*' ! -name 'systemd-journal*' -delete
+cp -a "$1/." .
+"""
+
 # In new name spaces: the host's files under a layer in memory, what a container has of /proc, /sys and /dev, then systemd.
-# Up to "booting" nothing has failed but what this environment does not allow.
+# Up to "booting" nothing has failed but what this environment does not allow; or, with status 3, the preparation.
 BOOT = r"""
 set -e
 root=$1/root
@@ -34,16 +45,16 @@ for each in null zero full random urandom tty; do cp -a "/dev/$each" "$root/dev/
 ln -s /proc/self/fd "$root/dev/fd"
 ln -s pts/ptmx "$root/dev/ptmx"
 mount -t devpts -o newinstance,ptmxmode=0666 devpts "$root/dev/pts"
-DESTDIR=$root cmake --install "$2" >/dev/null
 ip link set lo up
 cd "$root"
+sh -c "$3" sh "$2" || exit 3
 mkdir host
 pivot_root . host
 umount -l host
 rmdir host
 echo booting
 exec env -i container=private PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-  setpriv --bounding-set=-sys_module,-sys_time,-sys_rawio,-syslog /lib/systemd/systemd --unit=basic.target --log-target=journal --show-status=no
+  setpriv --bounding-set=-sys_module,-sys_time,-sys_rawio,-syslog,-mknod,-sys_boot /lib/systemd/systemd --unit=basic.target --log-target=journal --show-status=no
 """
 
 
@@ -68,14 +79,17 @@ def _cgroup():
 
 
 class Systemd:
-    def __init__(self, directory):
+    def __init__(self, directory, host=""):
+        """`host`: commands that make the copy into that of another host before it is prepared, in its root."""
         h.need("unshare", "nsenter", "pivot_root", "setpriv", "ip", "cmake", "systemctl")
         self.group = _cgroup()
         if self.group is None:
             _not_here("no cgroup of version 2 can be made here")
         self.log = directory / "boot.log"
+        installed = h.directory()  # the layer hides what is in the other one
+        h.run(["cmake", "--install", h.BUILD.absolute()], h.clean_environment(DESTDIR=installed), check=True)
         command = ["unshare", "-m", "-p", "-f", "-i", "-u", "-n", "-C", "--kill-child", "--propagation", "private",
-                   "sh", "-c", BOOT, "sh", directory, h.BUILD.absolute()]
+                   "sh", "-c", BOOT, "sh", directory, installed, host + PREPARE]
         # In the group before the name space of groups is made, which begins there.
         enter = ["sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', self.group]
         self.process = h.start(enter + command, log=self.log)
@@ -85,6 +99,8 @@ class Systemd:
 
     def _is_up(self):
         said = self.log.read_text()
+        if self.process.poll() == 3:
+            sys.exit(f"the copy of this host could not be prepared: {said}")
         if self.process.poll() is not None and "booting" not in said:
             _not_here(said.strip()[-300:])
         tasks = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")

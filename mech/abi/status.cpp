@@ -103,8 +103,8 @@ constexpr Row kTable[] = {
      "The trust between this host and its domain, or between two domains, is broken. `wbinfo "
      "--check-secret` tells more."},
     {Errc::kTooManyLogons, GSS_S_FAILURE, GSS_NTLM_MINOR_TOO_MANY_LOGONS,
-     "ntlm-authd takes no more logons from this user for now; see [authd] rate and burst of its "
-     "configuration."},
+     "ntlm-authd takes no more logons from this user for now: [authd] rate and burst of its "
+     "configuration are used up, or 512 logons wait for domains that do not answer."},
     {Errc::kBadMic, GSS_S_BAD_SIG, GSS_NTLM_MINOR_BAD_MIC,
      "The messages of the logon were altered on their way: the integrity code does not match."},
     {Errc::kBadSignature, GSS_S_BAD_SIG, GSS_NTLM_MINOR_BAD_SIGNATURE,

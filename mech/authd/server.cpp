@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <deque>
 #include <map>
+#include <set>
 #include <stdexcept>
 #include <system_error>
 
@@ -105,7 +106,7 @@ struct Loop::State {
       due = std::min(due, delayed.front().due);
     }
     if (!queue.empty()) {
-      due = std::min(due, waiting.at(queue.front())->attempt.started + deadline);
+      due = std::min(due, queue.begin()->first + deadline);
     }
     if (due == Time::max()) {
       return -1;
@@ -131,9 +132,10 @@ struct Loop::State {
         close(*one.connection);
       }
     }
-    while (!queue.empty() && waiting.at(queue.front())->attempt.started + deadline <= now) {
-      const auto late = waiting.extract(queue.front());
-      queue.pop_front();
+    while (!queue.empty() && queue.begin()->first + deadline <= now) {
+      const auto late = waiting.extract(queue.begin()->second);
+      queue.erase(queue.begin());
+      shares.wait_no_more(late.mapped()->share, late.key());
       settle(*late.mapped(), fail(Errc::kNoAuthority, "authd.queue"));
     }
   }
@@ -282,8 +284,9 @@ struct Loop::State {
                     protocol::is_of_host(question.account, question.host)};
     ++users[uid];
     ++connection->waiting;
-    if (!ask(*later)) {
-      queue.push_back(number);
+    if (!shares.has_place(later->share) || !ask(*later)) {
+      shares.wait(later->share, number);
+      queue.emplace(later->attempt.started, number);
     }
     waiting.emplace(number, std::move(later));
     return update(*connection);
@@ -303,17 +306,25 @@ struct Loop::State {
     return last_question;
   }
 
-  // False: not now.
+  // What has a place. False: not now.
   bool ask(Waiting& one) {
-    if (!shares.take(one.share)) {
-      return false;
-    }
     if (!store.send(one.question)) {
-      shares.give_back(one.share);
       return false;
     }
     one.question = SecretBytes();
+    shares.take(one.share);
     return true;
+  }
+
+  void ask_the_next() {
+    while (const auto number = shares.next()) {
+      Waiting& one = *waiting.at(*number);
+      if (!ask(one)) {
+        return;
+      }
+      shares.wait_no_more(one.share, *number);
+      queue.erase({one.attempt.started, *number});
+    }
   }
 
   void on_answer() {
@@ -332,9 +343,7 @@ struct Loop::State {
     }
     shares.give_back(asked.mapped()->share);
     settle(*asked.mapped(), std::move(std::get<Result<LogonResult>>(answer->body)));
-    for (auto next = queue.begin(); next != queue.end();) {
-      next = ask(*waiting.at(*next)) ? queue.erase(next) : next + 1;
-    }
+    ask_the_next();
   }
 
   void settle(Waiting& one, Result<LogonResult> verdict) {
@@ -372,7 +381,7 @@ struct Loop::State {
   std::map<int, Shared> connections;
   std::deque<Delayed> delayed;
   std::map<std::uint32_t, std::unique_ptr<Waiting>> waiting;  // by the number of its question
-  std::deque<std::uint32_t> queue;                            // of those not asked yet
+  std::set<std::pair<Time, std::uint32_t>> queue;             // of those not asked yet
   std::map<uid_t, std::size_t> users;                         // how many wait
   Shares shares;
   std::uint32_t last_question = 0;

@@ -151,7 +151,7 @@ class Flood {
   Flood(const Flood&) = delete;
   Flood& operator=(const Flood&) = delete;
   ~Flood() {
-    end_ = FileDescriptor();
+    shutdown(end_.get(), SHUT_RDWR);  // a later one's process may have it, too
     int status = -1;
     waitpid(process_, &status, 0);
     EXPECT_EQ(status, 0);

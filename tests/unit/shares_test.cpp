@@ -3,43 +3,54 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <vector>
+
 namespace ntlm::authd {
 namespace {
+
+bool take(Shares& shares, const Share& share) {
+  const bool free = shares.has_place(share);
+  if (free) shares.take(share);
+  return free;
+}
 
 // How many places `share` takes until it gets no more.
 std::size_t take_all(Shares& shares, const Share& share) {
   std::size_t taken = 0;
-  while (shares.take(share)) ++taken;
+  while (take(shares, share)) ++taken;
   return taken;
 }
 
 TEST(Shares, ADomainHoldsItsOwnShareAndNoMore) {
   Shares shares;
   EXPECT_EQ(take_all(shares, {1, "LOST", false}), Shares::kOfDomain);
-  EXPECT_TRUE(shares.take({1, "CORP", false}));
-  EXPECT_TRUE(shares.take({1, "HOST", true}));
+  EXPECT_TRUE(take(shares, {1, "CORP", false}));
+  EXPECT_TRUE(take(shares, {1, "HOST", true}));
 }
 
 TEST(Shares, AUserWithManyNamesOfDomainsLeavesOthersTheirs) {
   Shares shares;
   std::size_t taken = 0;
   for (int i = 0; i < 1000; ++i) {
-    taken += shares.take({1, "LOST" + std::to_string(i), false}) ? 1u : 0u;
+    taken += take(shares, {1, "LOST" + std::to_string(i), false}) ? 1u : 0u;
   }
   EXPECT_EQ(taken, (Shares::kPlaces - Shares::kOfHost) / 2);
-  EXPECT_FALSE(shares.take({1, "CORP", false}));
-  EXPECT_TRUE(shares.take({1, "HOST", true})) << "this host's own accounts";
-  EXPECT_TRUE(shares.take({2, "LOST1", false})) << "another user's";
+  EXPECT_FALSE(take(shares, {1, "CORP", false}));
+  EXPECT_TRUE(take(shares, {1, "HOST", true})) << "this host's own accounts";
+  EXPECT_TRUE(take(shares, {2, "LOST1", false})) << "another user's";
 }
 
 TEST(Shares, EachUserLeavesHalfOfWhatIsFree) {
-  Shares shares;
-  std::size_t all = 0;
-  for (uid_t uid = 0; uid < 6; ++uid) {
-    const std::size_t own = take_all(shares, {uid, "LOST", false});
-    EXPECT_GE(own, 1u) << uid;
-    EXPECT_GE(Shares::kPlaces - Shares::kOfHost - all, 2 * own) << uid;
-    all += own;
+  for (const bool of_host : {true, false}) {
+    Shares shares;
+    std::size_t all = 0;
+    for (uid_t uid = 0; uid < 4; ++uid) {
+      const std::size_t own = take_all(shares, {uid, "ANY", of_host});
+      EXPECT_GE(own, 1u) << uid;
+      EXPECT_GE((of_host ? Shares::kOfHost : Shares::kPlaces - Shares::kOfHost) - all, 2 * own);
+      all += own;
+    }
   }
 }
 
@@ -48,10 +59,65 @@ TEST(Shares, WhatIsGivenBackIsThereAgain) {
   for (int round = 0; round < 3; ++round) {
     const std::size_t own = take_all(shares, {1, "HOST", true});
     const std::size_t lost = take_all(shares, {1, "LOST", false});
-    EXPECT_EQ(own, Shares::kOfHost);
+    EXPECT_EQ(own, Shares::kOfHost / 2);
     EXPECT_EQ(lost, Shares::kOfDomain);
     for (std::size_t i = 0; i < own; ++i) shares.give_back({1, "HOST", true});
     for (std::size_t i = 0; i < lost; ++i) shares.give_back({1, "LOST", false});
+  }
+}
+
+TEST(Shares, TheNextIsTheOldestOfItsDomainAndEveryUserAndDomainHasItsTurn) {
+  Shares shares;
+  const Share full{1, "FULL", false}, a{2, "A", false}, b{2, "B", false}, other{3, "A", false};
+  ASSERT_EQ(take_all(shares, full), Shares::kOfDomain);
+  shares.wait(full, 1);
+  EXPECT_EQ(shares.next(), std::nullopt);
+  std::vector<std::uint32_t> order;
+  for (std::uint32_t i = 0; i < 2; ++i) {
+    shares.wait(a, 10 + i);
+    shares.wait(b, 20 + i);
+    shares.wait(other, 30 + i);
+  }
+  while (const auto number = shares.next()) {
+    const Share& share = *number < 20 ? a : *number < 30 ? b : other;
+    shares.wait_no_more(share, *number);
+    shares.take(share);
+    order.push_back(*number);
+  }
+  EXPECT_EQ(order, (std::vector<std::uint32_t>{10, 30, 20, 31, 11, 21}));
+  shares.give_back(full);
+  EXPECT_EQ(shares.next(), 1u);
+}
+
+TEST(Shares, WhoWaitsNoMoreIsNotNext) {
+  Shares shares;
+  const Share share{1, "CORP", false};
+  shares.wait(share, 1);
+  shares.wait(share, 2);
+  shares.wait_no_more(share, 1);
+  EXPECT_EQ(shares.next(), 2u);
+  shares.wait_no_more(share, 2);
+  EXPECT_EQ(shares.next(), std::nullopt);
+}
+
+// Of 32 users 512 questions each wait for one domain that is lost, or for as many.
+TEST(Shares, ATurnCostsTheSameHoweverManyWait) {
+  for (const bool many : {false, true}) {
+    Shares shares;
+    for (uid_t uid = 0; uid < 32; ++uid) {
+      for (std::uint32_t i = 0; i < 512; ++i) {
+        const Share lost{uid, many ? "LOST" + std::to_string(i) : "LOST", false};
+        if (!take(shares, lost)) shares.wait(lost, i);
+      }
+    }
+    const auto began = std::chrono::steady_clock::now();
+    const Share quick{99, "HOST", true};
+    for (int i = 0; i < 20'000; ++i) {
+      shares.take(quick);
+      shares.give_back(quick);
+      EXPECT_EQ(shares.next(), std::nullopt);
+    }
+    EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(2));
   }
 }
 

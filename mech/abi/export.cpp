@@ -158,6 +158,10 @@ OM_uint32 gss_export_sec_context(OM_uint32* minor_status, gss_ctx_id_t* context_
       return with_major(GSS_S_NO_CONTEXT,
                         context == nullptr ? Errc::kBadArgument : Errc::kDeadContext);
     }
+    // The importer's context is a new one: a copy that may not be used must not become one.
+    if (ntlm::protocol::Session* const session = context->session(); session != nullptr) {
+      TRY_VOID(session->claim());
+    }
     TRY(const ntlm::SecretBytes content, export_content(*context));
     const std::uint32_t left = remaining_lifetime(*context);
     const std::uint32_t journey = !context->complete

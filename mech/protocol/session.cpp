@@ -121,7 +121,7 @@ class Session::Mac {
 
 Session::Session(Role role, wire::NegotiateFlags agreed, crypto::ExportedSessionKey key)
     : role_(role), flags_(agreed), key_(std::move(key)) {
-  if (can_sign()) {
+  if (can_sign() || may_allow_sealing()) {
     sender_.emplace();
   }
 }
@@ -142,13 +142,10 @@ int Session::key_bits() const {
 }
 
 Result<void> Session::allow_unagreed_sealing() {
-  if (has(wire::kSign | wire::kSeal | wire::kEss | wire::kAnonymous)) {
+  if (!may_allow_sealing()) {
     return fail(Errc::kNotProtected, "unagreed sealing");
   }
-  if (!unagreed_sealing_) {
-    sender_.emplace();
-    unagreed_sealing_ = true;
-  }
+  unagreed_sealing_ = true;
   return {};
 }
 
@@ -197,8 +194,8 @@ Result<Session::Half*> Session::start(Way way) {
   if (half.sequence == kLastSequence) {
     return fail(Errc::kSequenceExhausted, "sequence number");
   }
-  if (way == Way::kSending && !sender_->claim()) {
-    return fail(Errc::kDeadContext, "context in use by another process since fork()");
+  if (way == Way::kSending) {
+    TRY_VOID(claim());
   }
   if (has(wire::kDatagram)) {
     if (way == Way::kSending && half.sequence < half.unused) {
@@ -210,6 +207,13 @@ Result<Session::Half*> Session::start(Way way) {
     half.rc4.checkpoint();
   }
   return &half;
+}
+
+Result<void> Session::claim() {
+  if (sender_ && !sender_->claim()) {
+    return fail(Errc::kDeadContext, "context in use by another process since fork()");
+  }
+  return {};
 }
 
 void Session::restart() {

@@ -15,8 +15,9 @@
 // Errors: kNotProtected (SIGN or SEAL was not agreed), kDefectiveMessage (a signature of another
 // size), kOutOfSequence (a plain sequence number that is not the expected one; a datagram's number
 // that was used before), kBadSignature, kSequenceExhausted, kDeadContext (of the copies of a
-// context that fork() made, another one has sent: each would use the same keystream). After a
-// failed verification nothing has changed: the next right message still passes (R44).
+// context that fork() made, another one has sent or was exported: each would use the same
+// keystream). After a failed verification nothing has changed: the next right message still passes
+// (R44).
 #pragma once
 
 #include <memory>
@@ -90,7 +91,12 @@ class Session {
   // only: each selects a keystream.
   Result<void> set_sequence(std::uint32_t value);
 
-  // Everything there is, for export (P17), bounds-checked on the way back (kDefectiveExport).
+  // Of the copies that fork() made, only the one that claims first, by this call or by its first
+  // message, may be used from then on; kDeadContext for the others.
+  Result<void> claim();
+
+  // Everything there is, for export (P17), bounds-checked on the way back (kDefectiveExport). What
+  // comes back is a new session, so claim() comes first.
   void save(SecretWriter& writer) const;
   static Result<Session> restore(Reader& reader);
 
@@ -100,6 +106,9 @@ class Session {
   class Mac;
 
   bool has(wire::NegotiateFlags flag) const { return (flags_ & flag) != 0; }
+  bool may_allow_sealing() const {
+    return !has(wire::kSign | wire::kSeal | wire::kEss | wire::kAnonymous);
+  }
   bool may_seal() const { return can_seal() || unagreed_sealing_ || seals_everything(); }
   // Connections without ESS have one half for both ways: sending_.
   bool one_half() const { return !has(wire::kEss) && !has(wire::kDatagram); }
@@ -119,7 +128,7 @@ class Session {
   crypto::ExportedSessionKey key_;
   bool unagreed_sealing_ = false;
   mutable bool seals_everything_ = false;      // atomic: one thread may set it while another sends
-  std::optional<SoleUser> sender_;             // where messages can be sent
+  std::optional<SoleUser> sender_;             // where messages can be sent, or may become so
   std::unique_ptr<Half> sending_, receiving_;  // made on the first message
 };
 

@@ -235,6 +235,51 @@ TEST_F(Contexts, P04AfterAForkOnlyTheFirstUserGoesOn) {
   close(pipe_ends[1]);
 }
 
+OM_uint32 export_status(Context& context) {
+  Buffer token;
+  OM_uint32 minor = 0;
+  return gss_export_sec_context(&minor, &context.get(), token.out());
+}
+
+// What is imported is a new context to everyone, so that an export would be a way around the rule.
+TEST_F(Contexts, P04AfterAForkTheOtherCopyIsNotExportedEither) {
+  auto exchange = establish(kProtected);
+  ASSERT_TRUE(exchange);
+  EXPECT_EQ(wrap_status(exchange->acceptor), GSS_S_COMPLETE);
+  EXPECT_TRUE(in_child([&] {
+    const bool exports = export_status(exchange->acceptor) == GSS_S_COMPLETE;
+    return exports && export_status(exchange->initiator) == GSS_S_COMPLETE;
+  })) << "the copy that is used first, after a message or before any";
+  for (Context* const context : {&exchange->acceptor, &exchange->initiator}) {
+    EXPECT_EQ(export_status(*context), GSS_S_NO_CONTEXT) << "the child has it";
+    EXPECT_NE(context->get(), GSS_C_NO_CONTEXT) << "a failed export leaves the context";
+    EXPECT_EQ(wrap_status(*context), GSS_S_NO_CONTEXT);
+  }
+
+  exchange = establish(kProtected);
+  ASSERT_TRUE(exchange);
+  int pipe_ends[2];
+  ASSERT_EQ(pipe(pipe_ends), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(10);
+    char go = 0;
+    const bool heard = read(pipe_ends[0], &go, 1) == 1;
+    _exit(heard && export_status(exchange->acceptor) == GSS_S_NO_CONTEXT &&
+                  wrap_status(exchange->acceptor) == GSS_S_NO_CONTEXT
+              ? 0
+              : 1);
+  }
+  move_elsewhere(exchange->acceptor);
+  ASSERT_EQ(write(pipe_ends[1], "g", 1), 1);
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0) << "the parent has exported it, and goes on with what it imported";
+  expect_message_passes(exchange->acceptor, exchange->initiator, "moved");
+  close(pipe_ends[0]);
+  close(pipe_ends[1]);
+}
+
 TEST_F(Contexts, P04ANewContextOfTheParentDoesNotTakeTheChildsWord) {
   for (int round = 0; round < 3; ++round) {
     auto exchange = establish(kProtected);

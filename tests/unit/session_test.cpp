@@ -603,6 +603,38 @@ TEST(Session, OnlyOneSideOfAForkSends) {
             Bytes(9));  // it may still listen
 }
 
+// security.md P4: there is no keystream to use twice, so every worker may hand the context on.
+TEST(Session, WhereNothingIsProtectedEverySideOfAForkClaims) {
+  Session session(Role::kAcceptor, wire::kEss, crypto::ExportedSessionKey());
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    _exit(session.claim() ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_TRUE(session.claim());
+}
+
+TEST(Session, OnlyOneSideOfAForkSendsWhatWasNotAgreed) {
+  Session session(Role::kAcceptor, 0, crypto::ExportedSessionKey());
+  const auto seals = [&session] {
+    Message message{Bytes(3), {}};
+    const Piece piece = in_place(message.body);
+    return session.allow_unagreed_sealing() && session.seal({&piece, 1}, message.signature);
+  };
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    _exit(seals() ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_FALSE(seals());
+}
+
 // ---- Datagrams -----------------------------------------------------------------------
 
 constexpr NegotiateFlags kDatagramEss = kEss128 | wire::kDatagram;

@@ -223,6 +223,56 @@ std::string utc_text(std::int64_t time) {
   return text.data();
 }
 
+namespace {
+
+// Cuts what is read into lines. Of a line that is too long the first byte alone is kept.
+class Lines {
+ public:
+  explicit Lines(const std::function<bool(std::string_view)>& take) : take_(take) {}
+
+  // Room for the next kLongestLine bytes.
+  char* room() { return buffer_.data() + filled_; }
+  // So many have come; false: no more lines are wanted.
+  bool add(std::size_t count) {
+    const std::size_t end = filled_ + count;
+    std::size_t start = 0;
+    while (const void* newline = std::memchr(buffer_.data() + start, '\n', end - start)) {
+      const auto size =
+          static_cast<std::size_t>(static_cast<const char*>(newline) - (buffer_.data() + start));
+      if (!hand_on(buffer_.data() + start, size)) {
+        return false;
+      }
+      start += size + 1;
+    }
+    filled_ = end - start;
+    std::memmove(buffer_.data(), buffer_.data() + start, filled_);
+    if (filled_ > kLongestLine) {
+      too_long_ = true;
+      filled_ = 1;
+    }
+    return true;
+  }
+  // The last line has no newline.
+  void end() { (void)hand_on(buffer_.data(), filled_); }
+
+ private:
+  bool hand_on(const char* begin, std::size_t size) {
+    const bool whole = !too_long_ && size <= kLongestLine;
+    too_long_ = false;
+    if (size > 0 && whole && begin[size - 1] == '\r') {
+      --size;
+    }
+    return size == 0 || take_({begin, whole ? size : 1});
+  }
+
+  const std::function<bool(std::string_view)>& take_;
+  std::vector<char> buffer_ = std::vector<char>(2 * kLongestLine);
+  std::size_t filled_ = 0;  // bytes of an unfinished line at the front
+  bool too_long_ = false;   // that line is, and its beginning has gone
+};
+
+}  // namespace
+
 tl::expected<void, std::string> for_each_line(int fd,
                                               const std::function<bool(std::string_view)>& take) {
   struct Close {
@@ -234,52 +284,20 @@ tl::expected<void, std::string> for_each_line(int fd,
     return tl::unexpected<std::string>("no memory to read it");
   }
   gzbuffer(file.get(), kLongestLine);
-  std::vector<char> buffer(2 * kLongestLine);
-  std::size_t filled = 0;  // bytes of an unfinished line at the front
-  bool too_long = false;   // the line in hand is, and its beginning has gone
-  const auto hand_on = [&](const char* begin, std::size_t size) {
-    const bool whole = !too_long && size <= kLongestLine;
-    too_long = false;
-    if (size > 0 && whole && begin[size - 1] == '\r') {
-      --size;
-    }
-    return size == 0 || take({begin, whole ? size : 1});
-  };
-  for (;;) {
-    const int got = gzread(file.get(), buffer.data() + filled, kLongestLine);
+  Lines lines(take);
+  for (int got = 1; got != 0;) {
+    got = gzread(file.get(), lines.room(), kLongestLine);
     if (got < 0) {
       int error = 0;
       const char* what = gzerror(file.get(), &error);
       return tl::unexpected<std::string>(error == Z_ERRNO ? std::generic_category().message(errno)
                                                           : std::string(what));
     }
-    const std::size_t end = filled + static_cast<std::size_t>(got);
-    std::size_t start = 0;
-    while (start < end) {
-      const void* newline = std::memchr(buffer.data() + start, '\n', end - start);
-      if (newline == nullptr) {
-        break;
-      }
-      const auto size =
-          static_cast<std::size_t>(static_cast<const char*>(newline) - (buffer.data() + start));
-      if (!hand_on(buffer.data() + start, size)) {
-        return {};
-      }
-      start += size + 1;
-    }
-    filled = end - start;
-    std::memmove(buffer.data(), buffer.data() + start, filled);
-    if (filled > kLongestLine) {
-      too_long = true;
-      filled = 1;  // its first byte
-    }
-    if (got == 0) {
-      break;
+    if (!lines.add(static_cast<std::size_t>(got))) {
+      return {};
     }
   }
-  if (filled != 0) {
-    (void)hand_on(buffer.data(), filled);
-  }
+  lines.end();
   if (gzclose_r(file.release()) == Z_BUF_ERROR) {
     return tl::unexpected<std::string>("ends in the middle of what gzip compressed");
   }

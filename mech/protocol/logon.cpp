@@ -215,12 +215,6 @@ Error outward(const Error& error) {
   return of_account && !of_domain ? Error{Errc::kLogonDenied, error.where} : error;
 }
 
-Error refuse_unknown(const LogonRequest& request) {
-  Account nobody;
-  stand_in(nobody, false);
-  return verify_with_hash(request, std::move(nobody), "").error();
-}
-
 Result<Responder::WholeAnswer> Responder::answer(ByteView, ByteView) const {
   return fail(Errc::kInternal, "Responder.answer");
 }

@@ -117,9 +117,6 @@ Result<void> check_lists(const Policy& policy, const HostNames& host, const Acco
 // as it is: SSPI's callers ask for it.
 Error outward(const Error& error);
 
-// The same for an account that no store was asked for.
-Error refuse_unknown(const LogonRequest& request);
-
 // What an initiator answers with. Made from a credential.
 struct Challenge {
   const crypto::ServerChallenge& server_challenge;

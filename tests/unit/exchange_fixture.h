@@ -15,13 +15,11 @@ inline constexpr std::uint64_t kSomeFiletime = 0x01cdde0bc33fe77b;
 class OneAccount final : public protocol::Verifier {
  public:
   Result<protocol::LogonResult> verify(const protocol::LogonRequest& request) const override {
-    if (!equal_ignoring_case(request.account.user, "User")) {
-      return tl::unexpected(protocol::refuse_unknown(request));
-    }
     protocol::Account account;
     account.name = {"User", "Domain"};
     account.nt_hash = crypto::ntowf_v1(utf16("Password"));
     account.lm_hash = crypto::lmowf_v1(Bytes{'P', 'a', 's', 's', 'w', 'o', 'r', 'd'}).value();
+    protocol::stand_in(account, equal_ignoring_case(request.account.user, "User"));
     return protocol::verify_with_hash(request, std::move(account), "text");
   }
 };

@@ -353,14 +353,19 @@ TEST(Spoil, RightPasswordAndNoStandInsHash) {
   EXPECT_EQ(logon.error(std::move(nobody)), Errc::kUnknownAccount);
 }
 
-TEST(RefuseUnknown, NeverAYesAndShapeComesFirst) {
+TEST(StandIn, NeverAYesAndShapeComesFirst) {
   Logon logon;
-  EXPECT_EQ(refuse_unknown(logon.request()).code, Errc::kUnknownAccount);
+  const auto refusal = [&] {
+    Account nobody;
+    stand_in(nobody, false);
+    return logon.error(std::move(nobody));
+  };
+  EXPECT_EQ(refusal(), Errc::kUnknownAccount);
   logon.nt.resize(30);
-  EXPECT_EQ(refuse_unknown(logon.request()).code, Errc::kDefectiveMessage);
+  EXPECT_EQ(refusal(), Errc::kDefectiveMessage);
   logon.v1(NtlmVersion::kV1);
   logon.policy.accept_v1 = false;
-  EXPECT_EQ(refuse_unknown(logon.request()).code, Errc::kVersionRefused);
+  EXPECT_EQ(refusal(), Errc::kVersionRefused);
 }
 
 }  // namespace

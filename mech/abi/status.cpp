@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 
 #include "abi/boundary.h"
 #include "abi/mechanism.h"
@@ -19,6 +18,10 @@ struct Row {
   OM_uint32 minor;
   const char* text;  // what is wrong, and what to do next
 };
+
+constexpr const char* kLogonDenied =
+    "Logon denied: the user name or the password is not right, or the account may not log on. The "
+    "audit record tells which.";
 
 constexpr Row kTable[] = {
     {Errc::kDefectiveMessage, GSS_S_DEFECTIVE_TOKEN, GSS_NTLM_MINOR_DEFECTIVE_MESSAGE,
@@ -59,9 +62,7 @@ constexpr Row kTable[] = {
     {Errc::kFips, GSS_S_UNAVAILABLE, GSS_NTLM_MINOR_FIPS,
      "This host is in FIPS mode, and NTLM's algorithms are not approved. Use Kerberos, or set "
      "[policy] ntlm_in_fips."},
-    {Errc::kLogonDenied, GSS_S_FAILURE, GSS_NTLM_MINOR_LOGON_DENIED,
-     "Logon denied: the user name or the password is not right, or the account may not log on. The "
-     "audit record tells which."},
+    {Errc::kLogonDenied, GSS_S_FAILURE, GSS_NTLM_MINOR_LOGON_DENIED, kLogonDenied},
     {Errc::kAccountRestriction, GSS_S_FAILURE, GSS_NTLM_MINOR_ACCOUNT_RESTRICTION,
      "The domain restricts this account (for example Protected Users): it may not log on by NTLM."},
     {Errc::kLogonHours, GSS_S_FAILURE, GSS_NTLM_MINOR_LOGON_HOURS,
@@ -84,18 +85,13 @@ constexpr Row kTable[] = {
      "The account must log on with a smart card."},
     {Errc::kLogonType, GSS_S_FAILURE, GSS_NTLM_MINOR_LOGON_TYPE,
      "The account has not been granted network logon on this host."},
-    {Errc::kUnknownAccount, GSS_S_FAILURE, GSS_NTLM_MINOR_LOGON_DENIED,
-     "Logon denied: the user name or the password is not right, or the account may not log on. The "
-     "audit record tells which."},
-    {Errc::kTooSoon, GSS_S_FAILURE, GSS_NTLM_MINOR_LOGON_DENIED,
-     "Logon denied: the user name or the password is not right, or the account may not log on. The "
-     "audit record tells which."},
+    {Errc::kUnknownAccount, GSS_S_FAILURE, GSS_NTLM_MINOR_LOGON_DENIED, kLogonDenied},
+    {Errc::kTooSoon, GSS_S_FAILURE, GSS_NTLM_MINOR_LOGON_DENIED, kLogonDenied},
     {Errc::kNoAuthority, GSS_S_FAILURE, GSS_NTLM_MINOR_NO_AUTHORITY,
      "No domain controller answers. `wbinfo --ping-dc` shows whether winbind reaches one."},
     {Errc::kAuthorityDown, GSS_S_FAILURE, GSS_NTLM_MINOR_AUTHORITY_DOWN,
      "winbindd or ntlm-authd does not run or does not answer in time. Start it, or take its line "
-     "out of [ntlm] "
-     "store."},
+     "out of [ntlm] store."},
     {Errc::kAuthorityAccess, GSS_S_FAILURE, GSS_NTLM_MINOR_AUTHORITY_ACCESS,
      "This process may not ask winbindd or ntlm-authd for logons. Add its user to the group "
      "winbindd_priv, or to that of ntlm-authd's socket."},
@@ -119,7 +115,9 @@ constexpr Row kTable[] = {
     {Errc::kConfiguration, GSS_S_FAILURE, GSS_NTLM_MINOR_CONFIGURATION,
      "The configuration cannot be used; `ntlmctl config` says why."},
     {Errc::kStore, GSS_S_FAILURE, GSS_NTLM_MINOR_STORE,
-     "An account store cannot be read; `ntlmctl diagnose` says why."},
+     "An account store cannot be read, or ntlm-authd cannot hand on all that it knows of the "
+     "account; "
+     "`ntlmctl diagnose` or the daemon's journal says why."},
     {Errc::kCrypto, GSS_S_FAILURE, GSS_NTLM_MINOR_CRYPTO,
      "libcrypto does not offer MD4, MD5, RC4 or DES here; NTLM cannot work without them."},
     {Errc::kNoCredential, GSS_S_NO_CRED, GSS_NTLM_MINOR_NO_CREDENTIAL,

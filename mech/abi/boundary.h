@@ -73,6 +73,7 @@ Handle* lend(std::unique_ptr<Object> object) noexcept {
   return static_cast<Handle*>(static_cast<void*>(object.release()));
 }
 
+using ntlm::bytes_of;
 // What a gss_buffer_t holds; a null buffer and a null value are empty.
 inline ByteView bytes_of(const gss_buffer_desc* buffer) noexcept {
   if (buffer == nullptr || buffer->value == nullptr) {
@@ -85,9 +86,6 @@ inline std::string_view text_of(const gss_buffer_desc* buffer) noexcept {
     return {};
   }
   return {static_cast<const char*>(buffer->value), buffer->length};
-}
-inline ByteView bytes_of(std::string_view text) noexcept {
-  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 inline bool same_oid(const gss_OID_desc* a, const gss_OID_desc* b) noexcept {
   return a != nullptr && b != nullptr && a->length == b->length &&

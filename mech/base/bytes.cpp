@@ -117,7 +117,7 @@ void BasicWriter<Storage>::block(ByteView value) {
 
 template <typename Storage>
 void BasicWriter<Storage>::text(std::string_view value) {
-  block({reinterpret_cast<const std::uint8_t*>(value.data()), value.size()});
+  block(bytes_of(value));
 }
 
 template <typename Storage>

@@ -25,6 +25,10 @@ namespace ntlm {
 using ByteView = std::span<const std::uint8_t>;
 using Bytes = std::vector<std::uint8_t>;
 
+inline ByteView bytes_of(std::string_view text) noexcept {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
 // A Len/MaxLen/BufferOffset triple ([MS-NLMP] 2.2.1); MaxLen is ignored on receipt.
 struct Field {
   std::uint16_t length = 0;

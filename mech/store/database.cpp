@@ -14,9 +14,6 @@ constexpr std::uint32_t kFormatVersion = 1;
 constexpr std::size_t kCrcSize = 4;
 constexpr std::uint32_t kKnownFlags = 63;
 
-ByteView bytes_of(std::string_view text) {
-  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
-}
 std::string_view text_of(ByteView bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }

@@ -93,10 +93,6 @@ class Appender {
   MDB_dbi table_ = 0;
 };
 
-ByteView bytes_of(std::string_view text) {
-  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
-}
-
 // Room that a record takes at the most: its node and pointer, or pages of its own, and its share of
 // branches.
 std::size_t room(std::size_t key_size, std::size_t value_size) {

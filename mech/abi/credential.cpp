@@ -2,7 +2,7 @@
 // What can be asked of a credential and set on it, and its way to another process. An exported
 // credential is
 //   u8 1 initiates | 2 accepts | 4 no CI flags, u32 offered flags, u64 expiry (100 ns since 1601, 0
-//   none), the name (abi/name.h), the key file (u16 and text), the secret (write_responder)
+//   none), the name (abi/name.h), the key file (u32 and text), the secret (write_responder)
 // within the envelope of abi/transfer.h. The importer's own configuration and stores decide from
 // then on.
 #include "abi/credential.h"
@@ -16,8 +16,6 @@
 namespace ntlm::abi {
 namespace {
 
-constexpr std::uint64_t kTicksPerSecond = 10'000'000;
-constexpr std::uint32_t kLongestJourney = 36 * 3600;  // seconds, for a credential without an end
 enum class Secrecy : std::uint8_t { kNone, kHash, kAnonymous };
 enum Bits : std::uint8_t { kInitiates = 1, kAccepts = 2, kNoCiFlags = 4, kAllBits = 7 };
 

@@ -9,8 +9,6 @@
 //   machine (protocol/exported.cpp).
 //
 // The importer's own configuration and stores decide from then on.
-#include <array>
-
 #include "abi/boundary.h"
 #include "abi/context.h"
 #include "abi/credential.h"
@@ -20,8 +18,6 @@
 namespace ntlm::abi {
 namespace {
 
-constexpr std::uint64_t kTicksPerSecond = 10'000'000;
-constexpr std::uint32_t kLongestJourney = 36 * 3600;  // seconds, for a context without an end
 constexpr std::size_t kMaxContent = 1u << 20;
 
 // A name that may not be there.

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <vector>
 
 #include "abi/boundary.h"
 #include "crypto/primitives.h"

@@ -65,6 +65,7 @@ bool own_domain(std::string_view domain);
 // The sentence that says why current_setup() fails; empty when it does not.
 std::string configuration_fault();
 
+using protocol::kTicksPerSecond;
 using protocol::system_clock;
 using protocol::system_random;
 

@@ -20,17 +20,12 @@ constexpr std::array<std::uint8_t, 8> kMagic = {'N', 'T', 'L', 'M', 'E', 'X', 'P
 constexpr std::size_t kHeadSize = kMagic.size() + 2;
 constexpr std::size_t kMacSize = 32;
 constexpr std::size_t kMaxToken = 1u << 20;
-constexpr std::uint64_t kTicksPerSecond = 10'000'000;
 enum class Form : std::uint8_t { kPlain = 0, kSealed = 1 };
 
 // Not a secret: it finds corruption, not forgery.
 constexpr std::string_view kChecksumKey = "gss-ntlm export checksum";
 
 using TransferKey = Secret<32, struct TransferKeyTag>;
-
-ByteView view(std::string_view text) {
-  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
-}
 
 std::string this_host() {
   utsname system{};
@@ -86,7 +81,7 @@ Result<SecretBytes> open_body(ByteView body, Form form) {
   if (end < system_clock().filetime()) {
     return fail(Errc::kDefectiveExport, "export.expiry");
   }
-  if (form == Form::kPlain && !equal_ct(host, view(this_host()))) {
+  if (form == Form::kPlain && !equal_ct(host, bytes_of(this_host()))) {
     return fail(Errc::kDefectiveExport, "export.host");
   }
   return SecretBytes(content.begin(), content.end());
@@ -104,11 +99,11 @@ Result<SecretBytes> seal_transfer(TransferKind kind, ByteView content,
   writer.bytes(start);
   writer.u64(system_clock().filetime() + valid_seconds * kTicksPerSecond);
   writer.u16(static_cast<std::uint16_t>(host.size()));
-  writer.bytes(view(host));
+  writer.bytes(bytes_of(host));
   writer.bytes(content);
   TRY(SecretBytes token, std::move(writer).finish("export"));
   if (plain) {
-    const auto mac = crypto::hmac_sha256(view(kChecksumKey), {token});
+    const auto mac = crypto::hmac_sha256(bytes_of(kChecksumKey), {token});
     token.insert(token.end(), mac.begin(), mac.end());
     return token;
   }
@@ -138,7 +133,7 @@ Result<SecretBytes> open_transfer(TransferKind kind, ByteView token) {
     return fail(Errc::kDefectiveExport, "export");
   }
   const ByteView body = rest.first(rest.size() - kMacSize);
-  const auto mac = crypto::hmac_sha256(view(kChecksumKey), {start, body});
+  const auto mac = crypto::hmac_sha256(bytes_of(kChecksumKey), {start, body});
   if (!equal_ct(mac, rest.last(kMacSize))) {
     return fail(Errc::kDefectiveExport, "export.checksum");
   }

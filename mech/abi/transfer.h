@@ -14,6 +14,9 @@ namespace ntlm::abi {
 
 enum class TransferKind : std::uint8_t { kContext = 1, kCredential = 2 };
 
+// Seconds that a token is valid for whose content has no end.
+constexpr std::uint32_t kLongestJourney = 36 * 3600;
+
 // valid_seconds: how long the token may be on its way. kStore when the key file cannot be used.
 Result<SecretBytes> seal_transfer(TransferKind kind, ByteView content, std::uint32_t valid_seconds);
 // kDefectiveExport: not ours, altered, of another kind or version, expired, or not sealed though a

@@ -50,11 +50,7 @@ std::string script_data(const Json& data) {
 std::string nonce() {
   std::array<std::uint8_t, 16> bytes{};
   crypto::random_bytes(bytes);
-  std::string out;
-  for (const std::uint8_t byte : bytes) {
-    out += fmt::format("{:02x}", byte);
-  }
-  return out;
+  return fmt::format("{:02x}", fmt::join(bytes, ""));
 }
 
 // Each row: the index of its word in each dimension, count, first, last, then slot and count in

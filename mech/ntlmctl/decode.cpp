@@ -2,7 +2,6 @@
 // The command, and the forms in which people have a token: base64, hexadecimal, a header of HTTP.
 #include "ntlmctl/decode.h"
 
-#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <optional>

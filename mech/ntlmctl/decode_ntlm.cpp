@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The three messages of [MS-NLMP] 2.2.1 as somebody sent them.
 #include <array>
-#include <chrono>
 #include <ctime>
 #include <string_view>
 #include <vector>

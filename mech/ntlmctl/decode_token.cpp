@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Which kind of token it is.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "ntlmctl/decode.h"
@@ -7,9 +9,8 @@
 namespace ntlm::ntlmctl {
 
 std::string hex(ByteView bytes, std::size_t limit) {
-  std::string text;
-  for (const std::uint8_t byte : bytes.first(std::min(bytes.size(), limit)))
-    text += fmt::format("{:02x}", byte);
+  std::string text =
+      fmt::format("{:02x}", fmt::join(bytes.first(std::min(bytes.size(), limit)), ""));
   if (bytes.size() > limit) text += fmt::format("... ({} bytes)", bytes.size());
   return text.empty() ? "-" : text;
 }

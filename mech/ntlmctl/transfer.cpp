@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 // ntlmctl user import, export: between the database and text files.
 #include <fcntl.h>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <ctime>
 #include <system_error>
 
@@ -133,18 +132,11 @@ class Import {
   std::uint64_t now_;
 };
 
-std::string hex(ByteView bytes) {
-  std::string text;
-  for (const std::uint8_t byte : bytes) {
-    text += fmt::format("{:02X}", byte);
-  }
-  return text;
-}
-
 // A line of smbpasswd(5) that store/text_format reads back.
 std::string line_of(const StoredAccount& stored, std::size_t number) {
   const Account& account = stored.account;
   const std::string none(32, 'X');
+  const auto hex = [](ByteView hash) { return fmt::format("{:02X}", fmt::join(hash, "")); };
   std::string flags = account.trust_account ? "W" : "U";
   flags += account.disabled ? "D" : "";
   flags += account.locked ? "L" : "";

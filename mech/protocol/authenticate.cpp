@@ -14,7 +14,6 @@ using namespace wire;  // the flags' names
 
 constexpr std::size_t kMaxUserUnits = 256;
 constexpr std::size_t kMaxDomainUnits = 255;
-constexpr std::uint64_t kTicksPerSecond = 10'000'000;
 
 // What a peer may not add in AUTHENTICATE beyond what CHALLENGE offered (R14).
 constexpr NegotiateFlags kSecurityBits = kSign | kSeal | kDatagram | kLmKey | kEss |

@@ -18,7 +18,7 @@ class SystemClock final : public Clock {
     constexpr std::uint64_t kUnixEpoch = 116'444'736'000'000'000;  // ticks from 1601 to 1970
     timespec now{};
     clock_gettime(CLOCK_REALTIME, &now);
-    return kUnixEpoch + static_cast<std::uint64_t>(now.tv_sec) * 10'000'000 +
+    return kUnixEpoch + static_cast<std::uint64_t>(now.tv_sec) * kTicksPerSecond +
            static_cast<std::uint64_t>(now.tv_nsec) / 100;
   }
   std::uint64_t boot_seconds() override {

@@ -8,6 +8,8 @@
 
 namespace ntlm::protocol {
 
+constexpr std::uint64_t kTicksPerSecond = 10'000'000;  // of a file time
+
 class Clock {
  public:
   virtual ~Clock() = default;

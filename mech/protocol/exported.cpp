@@ -23,7 +23,6 @@ namespace ntlm::protocol {
 namespace {
 
 constexpr std::size_t kMaxAttributes = 4096;
-constexpr std::uint64_t kTicksPerSecond = 10'000'000;
 // A store's name is a literal; the importer finds its own again.
 constexpr std::array<const char*, 4> kStores{"", "text", "lmdb", "winbind"};
 

@@ -2,7 +2,6 @@
 #include "protocol/initiator.h"
 
 #include <algorithm>
-#include <array>
 
 #include "wire/av_pairs.h"
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Contexts: where Kerberos or NTLM is chosen. Once chosen, a context stays with its mechanism.
 //
-//   initiator, Kerberos asked for   Kerberos begins. Only when it has no credential, and NTLM has
-//                                   one, NTLM begins.
+//   initiator, Kerberos asked for   Kerberos begins. Only when it has no ticket and no means to get
+//                                   one by itself (objects.h), and NTLM has a credential, NTLM
+//                                   begins.
 //   acceptor, Kerberos' token       Kerberos; in the sshd form NTLM, when the frame holds SPNEGO's
 //                                   first token.
 //   SPNEGO                          the real one. Kerberos inside it is Kerberos; it offers NTLM by
@@ -38,25 +39,14 @@ OM_uint32 initiate(OM_uint32* minor, Context& context, gss_cred_id_t credential,
                               leg.input, leg.actual, leg.output, leg.flags_got, leg.time);
 }
 
-// Whether Kerberos failed for want of a credential. Whatever else it failed for stays its failure:
-// nobody shall move a user from Kerberos to NTLM by keeping the realm's servers out of reach.
-bool lacks_kerberos(OM_uint32 major, gss_cred_id_t credential) {
-  const OM_uint32 error = GSS_ROUTINE_ERROR(major);
-  if (error == GSS_S_NO_CRED || error == GSS_S_CREDENTIALS_EXPIRED ||
-      error == GSS_S_DEFECTIVE_CREDENTIAL)
-    return true;
+// Whether a credential of Kerberos, null for none, has a ticket that has not expired. Asked rather
+// than told by Kerberos' error, which an answer in the KDC's name can choose.
+bool has_ticket(gss_cred_id_t credential) {
   OM_uint32 minor;
   OM_uint32 lifetime = 0;
-  OwnedCredential standard;
-  if (credential == nullptr) {
-    if (GSS_ERROR(gss_acquire_cred(&minor, nullptr, GSS_C_INDEFINITE, RealMechanism(&kKerberos),
-                                   GSS_C_INITIATE, standard.out(), nullptr, nullptr))) {
-      return true;
-    }
-    credential = standard.get();
-  }
-  return GSS_ERROR(gss_inquire_cred(&minor, credential, nullptr, &lifetime, nullptr, nullptr)) ||
-         lifetime == 0;
+  return credential != nullptr &&
+         !GSS_ERROR(gss_inquire_cred(&minor, credential, nullptr, &lifetime, nullptr, nullptr)) &&
+         lifetime != 0;
 }
 
 OM_uint32 initiate_ntlm(OM_uint32* minor, Context& context, const Credential* credential,
@@ -73,21 +63,30 @@ OM_uint32 initiate_ntlm(OM_uint32* minor, Context& context, const Credential* cr
   return major;
 }
 
+// Whatever else Kerberos fails for than that there is nothing to begin with stays its failure:
+// nobody shall move a user from Kerberos to NTLM by keeping the realm's servers out of reach.
 OM_uint32 initiate_either(OM_uint32* minor, Context& context, const Credential* credential,
                           const Initiation& leg) {
-  const gss_cred_id_t kerberos = credential != nullptr ? credential->real.get() : nullptr;
-  OM_uint32 major = GSS_S_NO_CRED;
-  if (credential == nullptr || credential->real) {
-    major = initiate(minor, context, kerberos, leg.mechanism, inner(leg.target), leg);
-    if (!GSS_ERROR(major) || !lacks_kerberos(major, kerberos)) return major;
-  }
-  const bool can_name = object(leg.target)->given && !object(leg.target)->from_ntlm;
-  if (credential == nullptr && can_name)
-    context.own_credential = acquire_ntlm(nullptr, GSS_C_INITIATE, nullptr);
-  const bool ready =
-      can_name && (credential != nullptr ? credential->ntlm : context.own_credential);
-  if (!ready) return major;
   OM_uint32 ignored;
+  OwnedCredential standard;  // with which Kerberos begins, so that it can be asked afterwards
+  if (credential == nullptr) {
+    gss_acquire_cred(&ignored, nullptr, GSS_C_INDEFINITE, RealMechanism(&kKerberos), GSS_C_INITIATE,
+                     standard.out(), nullptr, nullptr);
+  }
+  const gss_cred_id_t kerberos = credential != nullptr ? credential->real.get() : standard.get();
+  OM_uint32 major = GSS_S_NO_CRED;
+  if (credential == nullptr || kerberos != nullptr) {
+    major = initiate(minor, context, kerberos, leg.mechanism, inner(leg.target), leg);
+    if (!GSS_ERROR(major)) return major;
+  }
+  const Name& target = *object(leg.target);
+  const bool kerberos_only =
+      credential != nullptr ? !credential->ntlm : has_client_keytab(GSS_C_NO_CRED_STORE);
+  if (!target.given || target.from_ntlm || kerberos_only || has_ticket(kerberos)) return major;
+  if (credential == nullptr) {
+    context.own_credential = acquire_ntlm(nullptr, GSS_C_INITIATE, nullptr);
+    if (!context.own_credential) return major;
+  }
   gss_release_buffer(&ignored, leg.output);
   context.inner.reset();
   context.ntlm = true;

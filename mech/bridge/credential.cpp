@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Credentials: Kerberos' own, and beside it what NTLM would use. Which one speaks is decided when a
-// context begins.
+// context begins; but where Kerberos can get a ticket by itself, NTLM does not stand beside it at
+// all: the ticket is missing only because a KDC does not answer, or somebody answers in its place.
+#include <krb5.h>
+
+#include <cstring>
+
 #include "bridge/forward.h"
 #include "bridge/objects.h"
 #include "bridge/settings.h"
@@ -33,6 +38,22 @@ OwnedCredential acquire_ntlm(gss_name_t name, gss_cred_usage_t usage,
     return {};
   }
   return credential;
+}
+
+bool has_client_keytab(gss_const_key_value_set_t store) {
+  const char* name = nullptr;
+  for (OM_uint32 i = 0; store != nullptr && i < store->count; ++i) {
+    if (std::strcmp(store->elements[i].key, "client_keytab") == 0) name = store->elements[i].value;
+  }
+  krb5_context context = nullptr;
+  if (krb5_init_context(&context) != 0) return false;
+  krb5_keytab keytab = nullptr;
+  const bool resolved = (name != nullptr ? krb5_kt_resolve(context, name, &keytab)
+                                         : krb5_kt_client_default(context, &keytab)) == 0;
+  const bool has_keys = resolved && krb5_kt_have_content(context, keytab) == 0;
+  if (resolved) krb5_kt_close(context, keytab);
+  krb5_free_context(context);
+  return has_keys;
 }
 
 namespace {
@@ -100,7 +121,8 @@ BRIDGE_ENTRY OM_uint32 gssi_acquire_cred_from(OM_uint32* minor, gss_name_t name,
   const OM_uint32 major =
       gss_acquire_cred_from(minor, inner(name), time_wanted, acquired.real, usage, store,
                             acquired.credential->real.out(), nullptr, time);
-  if (acquired.takes_ntlm()) {
+  const bool ntlm_name = name != nullptr && !object(name)->canonical;
+  if (acquired.takes_ntlm() && (usage == GSS_C_ACCEPT || ntlm_name || !has_client_keytab(store))) {
     acquired.credential->ntlm =
         acquire_ntlm(name != nullptr ? object(name)->given.get() : nullptr, usage, store);
   }
@@ -128,7 +150,8 @@ BRIDGE_ENTRY OM_uint32 gssi_acquire_cred_with_password(OM_uint32* minor, gss_nam
   const OM_uint32 major =
       gss_acquire_cred_with_password(minor, inner(name), password, time_wanted, acquired.real,
                                      usage, acquired.credential->real.out(), nullptr, time);
-  if (acquired.takes_ntlm() && name != nullptr && object(name)->given) {
+  // With its password Kerberos gets a ticket for any name that it understands.
+  if (acquired.takes_ntlm() && name != nullptr && object(name)->given && !object(name)->canonical) {
     acquired.credential->ntlm =
         acquire_ntlm_with_password(object(name)->given.get(), password, usage);
   }

@@ -17,6 +17,16 @@ std::string_view text_of(const gss_buffer_desc& buffer) {
   return {static_cast<const char*>(buffer.value), buffer.length};
 }
 
+// DOMAIN\user: a backslash that escapes none of what has a meaning in a principal's name. Kerberos
+// would take it for an escape all the same, and ask the KDC for another name.
+bool has_domain(std::string_view name) {
+  const auto slash = name.find('\\');
+  return slash != std::string_view::npos && slash + 1 < name.size() &&
+         std::string_view("/@\\").find(name[slash + 1]) == std::string_view::npos;
+}
+
+bool is_user_name(gss_const_OID type) { return type == nullptr || same(type, GSS_C_NT_USER_NAME); }
+
 OM_uint32 import_name(OM_uint32* minor, gss_const_OID mechanism, gss_buffer_t text, gss_OID type,
                       gss_name_t* output) {
   clear(minor, output);
@@ -25,10 +35,13 @@ OM_uint32 import_name(OM_uint32* minor, gss_const_OID mechanism, gss_buffer_t te
   name->spnego = same(mechanism, &kSpnego);
   OM_uint32 major = gss_import_name(minor, text, type, name->given.out());
   if (GSS_ERROR(major)) return major;
-  major = gss_canonicalize_name(minor, name->given.get(), RealMechanism(mechanism),
-                                name->canonical.out());
-  // Where there is no Kerberos realm, or the name is DOMAIN\user, it may still be a name for NTLM.
-  if (GSS_ERROR(major) && (InsideSpnego::now() || name->spnego)) return major;
+  const bool needed = InsideSpnego::now() || name->spnego;
+  if (needed || !is_user_name(type) || !has_domain(text_of(*text))) {
+    major = gss_canonicalize_name(minor, name->given.get(), RealMechanism(mechanism),
+                                  name->canonical.out());
+    // Where there is no Kerberos realm, it may still be a name for NTLM.
+    if (GSS_ERROR(major) && needed) return major;
+  }
   *minor = 0;
   *output = handle<gss_name_t>(std::move(name));
   return GSS_S_COMPLETE;

@@ -67,7 +67,8 @@ struct OwnedBuffer : gss_buffer_desc {
 
 struct Name {
   OwnedName given;      // as the application named it, for every mechanism; or as NTLM proved it
-  OwnedName canonical;  // as the claimed mechanism understands it; null where it does not
+  OwnedName canonical;  // as the claimed mechanism understands it; null where it does not, and for
+                        // Kerberos where the name is DOMAIN\user
   bool from_ntlm = false;
   bool spnego = false;  // the claimed mechanism, for a name that was imported
 
@@ -77,7 +78,8 @@ struct Name {
 struct Credential {
   OwnedCredential real;  // of the claimed mechanism
   OwnedCredential
-      ntlm;  // of SPNEGO that may negotiate nothing but NTLM; beside or instead of Kerberos
+      ntlm;  // of SPNEGO that may negotiate nothing but NTLM; beside or instead of Kerberos, where
+             // that has no means to get a ticket by itself: a client keytab, or a password
 
   gss_cred_id_t best() const { return real ? real.get() : ntlm.get(); }
 };
@@ -176,5 +178,9 @@ OM_uint32 restrict_to_ntlm(OM_uint32* minor, gss_cred_id_t spnego);
 // Acquires what takes Kerberos' place: null when NTLM has no such credential. `name` may be null.
 OwnedCredential acquire_ntlm(gss_name_t name, gss_cred_usage_t usage,
                              gss_const_key_value_set_t store);
+
+// Whether Kerberos gets tickets from a client keytab: that of `store` (may be null), or the
+// default.
+bool has_client_keytab(gss_const_key_value_set_t store);
 
 }  // namespace ntlm::bridge

@@ -39,19 +39,20 @@ class World:
         self.kdc.user("nobody", "secret2")
         self.kdc.service("host/localhost")
         self.dir = self.kdc.dir
+        self.kdc.local("addprinc -randkey robot", f"ktadd -k {self.dir}/client-keytab robot")
         self.mech = {False: h.mech_conf(self.dir / "mech"), True: h.mech_conf(self.dir / "mech-bridge", bridge=True)}
         self.conf = {"off": h.ntlm_conf(self.dir / "off.conf", "psql"),
                      "on": h.ntlm_conf(self.dir / "on.conf", "gss_calls gss_login"),
                      "sshd": h.ntlm_conf(self.dir / "sshd.conf", "gss_login", sshd_form=True),
                      "broken": h.write(self.dir / "broken.conf", "[bridge]\n programs = gss_login\n sshd_form = maybe\n"),
                      "missing": self.dir / "none.conf"}
-        self.users = h.write(self.dir / "users", "NTDOM:bob:secret3\nNTDOM:a/b:secret4\n", 0o600)
+        self.users = h.write(self.dir / "users", "NTDOM:bob:secret3\nNTDOM:a/b:secret4\nNTDOM:nobody:secret2\n", 0o600)
         self.kdc.login("nobody", "secret2", f"FILE:{self.dir}/ticket", "-f")
 
-    def environment(self, bridge, conf, ccache, users=None):
+    def environment(self, bridge, conf, ccache, users=None, keytab="no-keytab"):
         return h.clean_environment(**self.kdc.env, GSS_MECH_CONFIG=self.mech[bridge], GSS_NTLM_CONF=self.conf[conf],
                                    KRB5CCNAME=f"FILE:{self.dir}/{ccache}", KRB5_KTNAME=self.kdc.keytab,
-                                   NTLM_USER_FILE=users)
+                                   KRB5_CLIENT_KTNAME=self.dir / keytab, NTLM_USER_FILE=users)
 
     def calls(self, mech, ccache, bridge, conf):
         result = h.run([PROGRAMS / "gss_calls", mech, "host@localhost", "nobody", "secret2"],
@@ -62,9 +63,9 @@ class World:
         return [re.sub(r"/\S*ntlm-consumer-\S*", "DIR", line) for line in result.stdout.splitlines()]
 
     def login(self, what, mech, ccache="no-ticket", conf="on", users=True, account=(), target="host@localhost",
-              bridge=True, ok=True):
+              bridge=True, ok=True, keytab="no-keytab"):
         """gss_login's output as a dictionary; whether it succeeded must be as `ok` says."""
-        env = self.environment(bridge, conf, ccache, self.users if users else None)
+        env = self.environment(bridge, conf, ccache, self.users if users else None, keytab)
         result = h.run([PROGRAMS / "gss_login", mech, target, *account], env)
         h.check(result.returncode == (0 if ok else 1), what, f"{result.returncode}\n{result.stdout}{result.stderr}")
         return dict(line.split(": ", 1) for line in result.stdout.splitlines())
@@ -113,6 +114,7 @@ def accounts(world):
     h.check(got["mechanism"] == NTLM and got["name"] == "NTDOM\\bob", "it was NTLM", str(got))
     world.login("a wrong password is refused", "krb5", account=("NTDOM\\bob", "wrong"), ok=False)
     world.login("an unknown account is refused", "krb5", account=("NTDOM\\eve", "secret3"), ok=False)
+    world.login("a name that Kerberos understands is Kerberos' with its password", "krb5", account=("bob", "secret3"), ok=False)
     got = world.login("Kerberos with a password of the application", "krb5", account=("nobody", "secret2"))
     h.check(got["mechanism"] == KERBEROS and got["name"] == "nobody@KRB.TEST", "it was Kerberos", str(got))
     for conf in ("off", "broken", "missing"):
@@ -136,9 +138,26 @@ def sshd_form(world):
 
 
 def no_downgrade(world):
+    """Who could have had a ticket is not moved to NTLM, though each of them has an account there."""
+    robots = [("a client keytab", ()), ("a client keytab, by name", ("robot",))]
+    for what, account in robots:
+        got = world.login(f"{what}: Kerberos gets its ticket", "krb5", account=account, keytab="client-keytab")
+        h.check(got["mechanism"] == KERBEROS and got["name"] == "robot@KRB.TEST", "it was Kerberos", str(got))
+        (world.dir / "no-ticket").unlink()
+    world.kdc.login("nobody", "secret2", f"FILE:{world.dir}/fresh")
     h.stop(world.kdc.process)
-    got = world.login("with the KDC out of reach a ticket's owner is not moved to NTLM", "krb5", "fresh", ok=False)
-    h.check("KDC" in got["failed"], "the failure is Kerberos'", str(got))
+    for what, where in (("a ticket's owner", {"ccache": "fresh"}),
+                        ("a ticket's owner, by name", {"ccache": "fresh", "account": ("nobody",)}),
+                        *((what, {"account": account, "keytab": "client-keytab"}) for what, account in robots),
+                        ("a client keytab, with an expired ticket", {"ccache": "expired", "keytab": "client-keytab"}),
+                        ("a password", {"account": ("nobody", "secret2")})):
+        plain = world.login(f"{what}: without the bridge", "krb5", bridge=False, ok=False, **where)
+        got = world.login(f"{what}: with the KDC out of reach not moved to NTLM", "krb5", ok=False, **where)
+        h.check(got == plain, "the failure is Kerberos'", f"{plain}\n{got}")
+    for what, where in (("neither ticket nor client keytab", {}), ("by name", {"account": ("bob",)}),
+                        ("a name that only NTLM has", {"account": ("NTDOM\\bob", "secret3"), "keytab": "client-keytab"})):
+        got = world.login(f"{what}: NTLM with the KDC out of reach", "krb5", **where)
+        h.check(got["mechanism"] == NTLM and got["name"] == "NTDOM\\bob", "it was NTLM", str(got))
 
 
 def main():
@@ -147,7 +166,6 @@ def main():
     kerberos_first(world)
     accounts(world)
     sshd_form(world)
-    world.kdc.login("nobody", "secret2", f"FILE:{world.dir}/fresh")
     no_downgrade(world)
     h.finish("bridge")
 

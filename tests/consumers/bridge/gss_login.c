@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One login within this process, by the mechanism that the bridge stands in for, and what each side
- * then knows. gss_login krb5|spnego|default SERVICE@HOST [USER PASSWORD] */
+ * then knows. gss_login krb5|spnego|default SERVICE@HOST [USER [PASSWORD]] */
 #include <gssapi/gssapi.h>
 #include <gssapi/gssapi_ext.h>
 #include <stdio.h>
@@ -66,7 +66,7 @@ static int talk(gss_ctx_id_t* a, gss_ctx_id_t b) {
 }
 
 int main(int argc, char** argv) {
-  if (argc != 3 && argc != 5) return 2;
+  if (argc < 3 || argc > 5) return 2;
   gss_OID mech = strcmp(argv[1], "krb5") == 0     ? &kerberos
                  : strcmp(argv[1], "spnego") == 0 ? &spnego
                                                   : GSS_C_NO_OID;
@@ -79,13 +79,18 @@ int main(int argc, char** argv) {
   OM_uint32 flags = 0, accept_flags = 0;
   OM_uint32 major = gss_import_name(&minor, &buffer, GSS_C_NT_HOSTBASED_SERVICE, &target);
   if (GSS_ERROR(major)) return failed("target", major, mech);
-  if (argc == 5) {
+  if (argc > 3) {
     gss_name_t name = NULL;
     gss_OID_set_desc mechs = {1, mech};
-    gss_buffer_desc user = {strlen(argv[3]), argv[3]}, password = {strlen(argv[4]), argv[4]};
+    gss_buffer_desc user = {strlen(argv[3]), argv[3]};
     gss_import_name(&minor, &user, GSS_C_NT_USER_NAME, &name);
-    major = gss_acquire_cred_with_password(&minor, name, &password, 0, &mechs, GSS_C_INITIATE,
-                                           &credential, NULL, NULL);
+    if (argc > 4) {
+      gss_buffer_desc password = {strlen(argv[4]), argv[4]};
+      major = gss_acquire_cred_with_password(&minor, name, &password, 0, &mechs, GSS_C_INITIATE,
+                                             &credential, NULL, NULL);
+    } else {
+      major = gss_acquire_cred(&minor, name, 0, &mechs, GSS_C_INITIATE, &credential, NULL, NULL);
+    }
     gss_release_name(&ignored, &name);
     if (GSS_ERROR(major)) return failed("credential", major, mech);
   }

@@ -36,12 +36,23 @@ constexpr auto kDeadline = milliseconds(200);
 // The deadline and what may come on top of it.
 constexpr auto kLatest = kDeadline + milliseconds(450);
 
-// Holds calls until it is opened.
+// Holds calls until it is opened; it outlives them.
 class Gate {
  public:
+  Gate() = default;
+  Gate(const Gate&) = delete;
+  Gate& operator=(const Gate&) = delete;
+  ~Gate() {
+    open();
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return held_ == 0; });
+  }
   void pass() {
     std::unique_lock lock(mutex_);
+    ++held_;
     changed_.wait(lock, [&] { return open_; });
+    --held_;
+    changed_.notify_all();
   }
   void open() {
     const std::lock_guard lock(mutex_);
@@ -53,6 +64,7 @@ class Gate {
   std::mutex mutex_;
   std::condition_variable changed_;
   bool open_ = false;
+  int held_ = 0;
 };
 
 template <typename Condition>

@@ -65,11 +65,14 @@ std::string spn(const ServiceName& name) {
 }
 
 std::string display(const AccountName& name, DisplayForm form) {
-  if (name.domain.empty()) {
-    return name.user;
+  if (form == DisplayForm::kUserAtDomain) {
+    const auto splits = [](std::string_view part) { return part.find('@') != part.npos; };
+    if (splits(name.user) || splits(name.domain)) {
+      return name.domain + '\\' + name.user;
+    }
+    return name.domain.empty() ? name.user : name.user + '@' + name.domain;
   }
-  return form == DisplayForm::kUserAtDomain ? name.user + '@' + name.domain
-                                            : name.domain + '\\' + name.user;
+  return name.domain.empty() ? name.user : name.domain + '\\' + name.user;
 }
 
 }  // namespace ntlm::protocol

@@ -37,6 +37,9 @@ Result<ServiceName> parse_service(std::string_view text);
 // The SPN "service/host" of MsvAvTargetName, as the caller wrote it; empty when there is no host.
 std::string spn(const ServiceName& name);
 
+// "DOM\user" and "user@DOM"; without a domain the user alone. No two accounts look the same in one
+// form: where a part has an @ of its own, kUserAtDomain shows "DOM\user" too, with the backslash
+// even when there is no domain, so that what is shown with an @ and no backslash has one @ only.
 enum class DisplayForm : std::uint8_t { kDomainBackslashUser, kUserAtDomain };
 std::string display(const AccountName& name, DisplayForm form);
 

@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+#include <string>
+#include <vector>
+
 namespace ntlm::protocol {
 namespace {
 
@@ -72,6 +76,39 @@ TEST(AccountName, DisplayAndBack) {
   EXPECT_EQ(display(name, DisplayForm::kUserAtDomain), "user@DOM");
   EXPECT_EQ(display({"user", ""}, DisplayForm::kDomainBackslashUser), "user");
   EXPECT_EQ(display({"user", ""}, DisplayForm::kUserAtDomain), "user");
+}
+
+// An access list must not take one account for another, wherever its reader splits.
+TEST(AccountName, NoTwoAccountsAreDisplayedAlike) {
+  std::vector<AccountName> accounts;
+  const std::vector<std::string> parts{"a", "b", "a@b", "b@a", "a@b@a", "@a", "a@", "@"};
+  for (const std::string& user : parts) {
+    accounts.push_back({user, ""});
+    for (const std::string& domain : parts) {
+      accounts.push_back({user, domain});
+    }
+  }
+  for (const DisplayForm form : {DisplayForm::kDomainBackslashUser, DisplayForm::kUserAtDomain}) {
+    std::map<std::string, AccountName> seen;
+    for (const AccountName& account : accounts) {
+      ASSERT_TRUE(check_account(account));
+      const auto [other, is_new] = seen.emplace(display(account, form), account);
+      EXPECT_TRUE(is_new) << other->first << ": [" << account.domain << "][" << account.user
+                          << "] and [" << other->second.domain << "][" << other->second.user << "]";
+    }
+  }
+}
+
+TEST(AccountName, AtInAPartIsShownWithABackslash) {
+  const DisplayForm at = DisplayForm::kUserAtDomain;
+  EXPECT_EQ(display({"alice@DOM", ""}, at), "\\alice@DOM");
+  EXPECT_EQ(display({"alice@x", "DOM"}, at), "DOM\\alice@x");
+  EXPECT_EQ(display({"alice", "D@M"}, at), "D@M\\alice");
+  for (const char* const text :
+       {"\\alice@DOM", "DOM\\alice@x", "D@M\\alice", "alice@DOM", "alice"}) {
+    EXPECT_EQ(display(*parse_account(text), at), text);
+  }
+  EXPECT_EQ(display({"alice@DOM", ""}, DisplayForm::kDomainBackslashUser), "alice@DOM");
 }
 
 TEST(ServiceName, TakesEachForm) {

@@ -335,7 +335,8 @@ SECURITY_STATUS decrypt_message(PCtxtHandle handle, PSecBufferDesc buffers, PULO
     message.wipe_data();  // a replayed or misplaced message was decrypted all the same
     return status_of(Call::kUnseal, major, minor, context->mechanism);
   }
-  if (!context->is_ntlm() && qop != nullptr) {
+  // What came in clear is said so. Of what was encrypted NTLM says nothing, as on Windows.
+  if (qop != nullptr && (conf_state == 0 || !context->is_ntlm())) {
     *qop = conf_state != 0 ? 0 : ULONG{SECQOP_WRAP_NO_ENCRYPT};
   }
   message.give_back();

@@ -1045,8 +1045,9 @@ typedef SECURITY_STATUS(SEC_ENTRY* ENCRYPT_MESSAGE_FN)(PCtxtHandle phContext, UL
 /*
  * DecryptMessage: the other side, with the same buffers; or one STREAM buffer with the whole
  * message, and one DATA buffer that comes back pointing at the plaintext inside it. On failure no
- * plaintext is left. *pfQOP (may be NULL): left alone by NTLM; SECQOP_WRAP_NO_ENCRYPT from Kerberos
- * when the message was not encrypted. SEC_E_OK, SEC_E_MESSAGE_ALTERED, SEC_E_OUT_OF_SEQUENCE,
+ * plaintext is left. A message that was only signed (EncryptMessage with SECQOP_WRAP_NO_ENCRYPT, or
+ * MakeSignature) passes too, and *pfQOP (may be NULL) is SECQOP_WRAP_NO_ENCRYPT then: who needs
+ * secrecy must look. For an encrypted one NTLM leaves it alone, Kerberos writes 0. SEC_E_OK, SEC_E_MESSAGE_ALTERED, SEC_E_OUT_OF_SEQUENCE,
  * SEC_E_INCOMPLETE_MESSAGE (a STREAM shorter than a signature), SEC_E_INVALID_TOKEN (buffers),
  * SEC_E_UNSUPPORTED_FUNCTION, SEC_E_INVALID_HANDLE, SEC_E_CONTEXT_EXPIRED, SEC_E_DECRYPT_FAILURE.
  * Source: page DecryptMessage (General, NTLM).
@@ -1254,8 +1255,8 @@ SspiEncodeAuthIdentityAsStrings(PSEC_WINNT_AUTH_IDENTITY_OPAQUE pAuthIdentity, P
 /* SspiValidateAuthIdentity: SEC_E_OK when AcquireCredentialsHandle could read it, else
  * SEC_E_UNKNOWN_CREDENTIALS. */
 SECURITY_STATUS SEC_ENTRY SspiValidateAuthIdentity(PSEC_WINNT_AUTH_IDENTITY_OPAQUE AuthData);
-/* SspiCopyAuthIdentity: a copy in the block form. SEC_E_OK, SEC_E_UNKNOWN_CREDENTIALS,
- * SEC_E_INVALID_PARAMETER. */
+/* SspiCopyAuthIdentity: a copy in the block form, its password hidden where it was. SEC_E_OK,
+ * SEC_E_UNKNOWN_CREDENTIALS, SEC_E_INVALID_PARAMETER. */
 SECURITY_STATUS SEC_ENTRY SspiCopyAuthIdentity(PSEC_WINNT_AUTH_IDENTITY_OPAQUE AuthData,
                                                PSEC_WINNT_AUTH_IDENTITY_OPAQUE* AuthDataCopy);
 /* SspiFreeAuthIdentity, SspiZeroAuthIdentity: wipe the block of this library's making, and free it;
@@ -1276,8 +1277,9 @@ SECURITY_STATUS SEC_ENTRY SspiCompareAuthIdentities(PSEC_WINNT_AUTH_IDENTITY_OPA
                                                     PBOOLEAN SameSuppliedIdentity);
 /*
  * SspiMarshalAuthIdentity, SspiUnmarshalAuthIdentity: the block as bytes (freed by SspiLocalFree)
- * and back; lengths in bytes, all offsets are checked. SEC_E_OK, SEC_E_UNKNOWN_CREDENTIALS,
- * SEC_E_INVALID_PARAMETER. Source: page.
+ * and back; lengths in bytes, all offsets are checked. A hidden password stays hidden both ways, and
+ * only this process can show it: decrypt what another is to read. SEC_E_OK,
+ * SEC_E_UNKNOWN_CREDENTIALS, SEC_E_INVALID_PARAMETER. Source: page.
  */
 SECURITY_STATUS SEC_ENTRY SspiMarshalAuthIdentity(PSEC_WINNT_AUTH_IDENTITY_OPAQUE AuthIdentity,
                                                   PULONG AuthIdentityLength,

@@ -65,7 +65,7 @@ TEST_P(Layouts, EncryptInPlaceAndDecryptAgain) {
     ULONG qop = 0xDEADBEEF;
     ASSERT_EQ(DecryptMessage(&pair_.server.context, message.desc(), 0, &qop), SEC_E_OK)
         << SspiCompatGetLastText();
-    EXPECT_EQ(qop, 0xDEADBEEF);  // NTLM never writes it
+    EXPECT_EQ(qop, 0xDEADBEEF);  // NTLM does not write it
     for (std::size_t i = 0; i < GetParam().parts.size(); ++i) {
       if (GetParam().parts[i].first != SECBUFFER_TOKEN) {
         EXPECT_EQ(message.bytes(i), GetParam().parts[i].second) << i;
@@ -257,6 +257,22 @@ TEST_F(Messages, OtherQualitiesAreRefused) {
             SEC_E_INVALID_TOKEN);
   EXPECT_EQ(EncryptMessage(&pair_.client.context, SECQOP_WRAP_OOB_DATA, message.desc(), 0),
             SEC_E_OK);
+}
+
+// Who tests *pfQOP alone must not take for encrypted what came in clear.
+TEST_F(Messages, WhatCameInClearIsSaidSo) {
+  for (const bool wrapped : {true, false}) {
+    Message message({{SECBUFFER_TOKEN, kRoom}, {SECBUFFER_DATA, kText}});
+    ASSERT_EQ(wrapped
+                  ? EncryptMessage(&pair_.client.context, SECQOP_WRAP_NO_ENCRYPT, message.desc(), 0)
+                  : MakeSignature(&pair_.client.context, 0, message.desc(), 0),
+              SEC_E_OK);
+    EXPECT_EQ(message.bytes(1), kText);
+    ULONG qop = 0;
+    ASSERT_EQ(DecryptMessage(&pair_.server.context, message.desc(), 0, &qop), SEC_E_OK)
+        << SspiCompatGetLastText();
+    EXPECT_EQ(qop, SECQOP_WRAP_NO_ENCRYPT) << wrapped;
+  }
 }
 
 TEST_F(Messages, TheSequenceNumberOfTheCallIsIgnored) {

@@ -15,10 +15,14 @@ SECURITY_STATUS read(Opaque opaque, Identity& identity) {
   return opaque == nullptr ? SEC_E_INVALID_PARAMETER : read_identity(opaque, identity);
 }
 
-SECURITY_STATUS give(const Identity& identity, Opaque* result) {
+// hidden: the block takes the place of one whose password is.
+SECURITY_STATUS give(const Identity& identity, bool hidden, Opaque* result) {
   auto block = make_block(identity);
   if (block == nullptr) {
     return failure(SEC_E_UNKNOWN_CREDENTIALS, "identity: a text is too long");
+  }
+  if (hidden) {
+    toggle(block_password(block.get()));
   }
   *result = block.release();
   return SEC_E_OK;
@@ -43,7 +47,7 @@ SECURITY_STATUS encode(PCWSTR user, PCWSTR domain, PCWSTR password, Opaque* resu
   if (secret) {
     identity.password.emplace(std::move(*secret));
   }
-  return valid ? give(identity, result)
+  return valid ? give(identity, false, result)
                : failure(SEC_E_UNKNOWN_CREDENTIALS, "identity: a text is not valid");
 }
 
@@ -95,6 +99,17 @@ SECURITY_STATUS compare(Opaque one, Opaque other, PBOOLEAN same_user, PBOOLEAN s
   return SEC_E_OK;
 }
 
+bool is_hidden(Opaque opaque) { return is_hidden(block_password(opaque)); }
+
+SECURITY_STATUS copy(Opaque from, Opaque* result) {
+  if (result == nullptr) {
+    return SEC_E_INVALID_PARAMETER;
+  }
+  Identity identity;
+  const SECURITY_STATUS status = read(from, identity);
+  return status == SEC_E_OK ? give(identity, is_hidden(from), result) : status;
+}
+
 // Encrypts or decrypts in place; nothing to do is a success.
 SECURITY_STATUS hide(Opaque opaque, ULONG options, bool hidden) {
   if ((options & SEC_WINNT_AUTH_IDENTITY_ENCRYPT_FOR_SYSTEM) != 0) {
@@ -105,9 +120,7 @@ SECURITY_STATUS hide(Opaque opaque, ULONG options, bool hidden) {
     return failure(SEC_E_UNKNOWN_CREDENTIALS,
                    "identity: not a block of SspiEncodeStringsAsAuthIdentity");
   }
-  const bool is_hidden =
-      (password.header->Flags & SEC_WINNT_AUTH_IDENTITY_FLAGS_PROCESS_ENCRYPTED) != 0;
-  if (is_hidden != hidden) {
+  if (is_hidden(password) != hidden) {
     toggle(password);
   }
   return SEC_E_OK;
@@ -128,7 +141,8 @@ SECURITY_STATUS unmarshal(const char* bytes, ULONG length, Opaque* result) {
   }
   Identity identity;
   const SECURITY_STATUS status = read_identity(bytes, identity);
-  return status == SEC_E_OK ? give(identity, result) : status;
+  const bool hidden = (header.Flags & SEC_WINNT_AUTH_IDENTITY_FLAGS_PROCESS_ENCRYPTED) != 0;
+  return status == SEC_E_OK ? give(identity, hidden, result) : status;
 }
 
 // "class/host:port/name" -> host; an address in brackets keeps its colons.
@@ -205,14 +219,7 @@ SECURITY_STATUS SspiValidateAuthIdentity(PSEC_WINNT_AUTH_IDENTITY_OPAQUE AuthDat
 
 SECURITY_STATUS SspiCopyAuthIdentity(PSEC_WINNT_AUTH_IDENTITY_OPAQUE AuthData,
                                      PSEC_WINNT_AUTH_IDENTITY_OPAQUE* AuthDataCopy) {
-  return guard([&] {
-    if (AuthDataCopy == nullptr) {
-      return SEC_E_INVALID_PARAMETER;
-    }
-    Identity identity;
-    const SECURITY_STATUS status = read(AuthData, identity);
-    return status == SEC_E_OK ? give(identity, AuthDataCopy) : status;
-  });
+  return guard([&] { return copy(AuthData, AuthDataCopy); });
 }
 
 VOID SspiFreeAuthIdentity(PSEC_WINNT_AUTH_IDENTITY_OPAQUE AuthData) {
@@ -247,7 +254,7 @@ SECURITY_STATUS SspiMarshalAuthIdentity(PSEC_WINNT_AUTH_IDENTITY_OPAQUE AuthIden
       return SEC_E_INVALID_PARAMETER;
     }
     PSEC_WINNT_AUTH_IDENTITY_OPAQUE block = nullptr;
-    const SECURITY_STATUS status = SspiCopyAuthIdentity(AuthIdentity, &block);
+    const SECURITY_STATUS status = copy(AuthIdentity, &block);
     if (status == SEC_E_OK) {
       *AuthIdentityLength = block->AuthIdEx2.cbStructureLength;
       *AuthIdentityByteArray = static_cast<char*>(static_cast<void*>(block));
@@ -280,11 +287,7 @@ SECURITY_STATUS SspiDecryptAuthIdentity(PSEC_WINNT_AUTH_IDENTITY_OPAQUE Encrypte
 }
 
 BOOLEAN SspiIsAuthIdentityEncrypted(PSEC_WINNT_AUTH_IDENTITY_OPAQUE EncryptedAuthData) {
-  const BlockPassword password = block_password(EncryptedAuthData);
-  return password.header != nullptr &&
-                 (password.header->Flags & SEC_WINNT_AUTH_IDENTITY_FLAGS_PROCESS_ENCRYPTED) != 0
-             ? TRUE
-             : FALSE;
+  return is_hidden(EncryptedAuthData) ? TRUE : FALSE;
 }
 
 BOOLEAN SspiIsPromptingNeeded(ULONG ErrorOrNtStatus) {
@@ -329,7 +332,7 @@ SECURITY_STATUS SspiExcludePackage(PSEC_WINNT_AUTH_IDENTITY_OPAQUE AuthIdentity,
       return status;
     }
     identity.package_list += (identity.package_list.empty() ? "!" : ",!") + *name;
-    return give(identity, ppNewAuthIdentity);
+    return give(identity, is_hidden(AuthIdentity), ppNewAuthIdentity);
   });
 }
 

@@ -38,6 +38,10 @@ struct BlockPassword {
   ULONG length = 0;
 };
 BlockPassword block_password(SEC_WINNT_AUTH_IDENTITY_INFO* identity);
+inline bool is_hidden(const BlockPassword& password) {
+  return password.header != nullptr &&
+         (password.header->Flags & SEC_WINNT_AUTH_IDENTITY_FLAGS_PROCESS_ENCRYPTED) != 0;
+}
 // Hides the password with the process's key, or shows it again, and says so in the block's flags.
 void toggle(const BlockPassword& password);
 

@@ -107,21 +107,25 @@ TEST(Block, ALyingOneIsRefusedAndNeverReadPast) {
   SspiLocalFree(bytes);
 }
 
+bool holds(const void* block, std::size_t size, const std::u16string& text) {
+  const std::string all(static_cast<const char*>(block), size);
+  return all.find(std::string(reinterpret_cast<const char*>(text.data()), text.size() * 2)) !=
+         std::string::npos;
+}
+
 TEST(Block, IsHiddenShownAndTakenHidden) {
   Freed block;
   ASSERT_EQ(SspiEncodeStringsAsAuthIdentity(u"alice", u"DOM", u"correct horse", &block.id),
             SEC_E_OK);
-  const auto holds = [&](const std::u16string& text) {
-    const std::string all(reinterpret_cast<char*>(block.id), block.id->AuthIdEx2.cbStructureLength);
-    return all.find(std::string(reinterpret_cast<const char*>(text.data()), text.size() * 2)) !=
-           std::string::npos;
+  const auto has = [&](const std::u16string& text) {
+    return holds(block.id, block.id->AuthIdEx2.cbStructureLength, text);
   };
-  EXPECT_TRUE(holds(u"correct horse"));
+  EXPECT_TRUE(has(u"correct horse"));
   EXPECT_FALSE(SspiIsAuthIdentityEncrypted(block.id));
   ASSERT_EQ(SspiEncryptAuthIdentity(block.id), SEC_E_OK);
   ASSERT_EQ(SspiEncryptAuthIdentity(block.id), SEC_E_OK);  // already so
   EXPECT_TRUE(SspiIsAuthIdentityEncrypted(block.id));
-  EXPECT_FALSE(holds(u"correct horse"));
+  EXPECT_FALSE(has(u"correct horse"));
   Client client;
   FreeCredentialsHandle(&client.credential);
   ASSERT_EQ(AcquireCredentialsHandleW(nullptr, u"NTLM", SECPKG_CRED_OUTBOUND, nullptr, block.id,
@@ -131,11 +135,35 @@ TEST(Block, IsHiddenShownAndTakenHidden) {
   EXPECT_EQ(exchange(client, server).server, SEC_E_OK) << SspiCompatGetLastText();
   ASSERT_EQ(SspiDecryptAuthIdentityEx(SEC_WINNT_AUTH_IDENTITY_ENCRYPT_SAME_LOGON, block.id),
             SEC_E_OK);
-  EXPECT_TRUE(holds(u"correct horse"));
+  EXPECT_TRUE(has(u"correct horse"));
   EXPECT_EQ(SspiEncryptAuthIdentityEx(SEC_WINNT_AUTH_IDENTITY_ENCRYPT_FOR_SYSTEM, block.id),
             SEC_E_UNSUPPORTED_FUNCTION);
   SspiZeroAuthIdentity(block.id);
-  EXPECT_FALSE(holds(u"correct horse"));
+  EXPECT_FALSE(has(u"correct horse"));
+}
+
+// Whatever is made of a hidden block hides its password too, and is good for what it was made for.
+TEST(Block, WhatIsMadeOfAHiddenOneIsHidden) {
+  Freed one, copy, excluded, back;
+  ASSERT_EQ(SspiEncodeStringsAsAuthIdentity(u"alice", u"DOM", u"correct horse", &one.id), SEC_E_OK);
+  ASSERT_EQ(SspiEncryptAuthIdentity(one.id), SEC_E_OK);
+  ASSERT_EQ(SspiCopyAuthIdentity(one.id, &copy.id), SEC_E_OK);
+  ASSERT_EQ(SspiExcludePackage(one.id, u"Kerberos", &excluded.id), SEC_E_OK);
+  ULONG length = 0;
+  char* bytes = nullptr;
+  ASSERT_EQ(SspiMarshalAuthIdentity(one.id, &length, &bytes), SEC_E_OK);
+  EXPECT_FALSE(holds(bytes, length, u"correct horse"));
+  ASSERT_EQ(SspiUnmarshalAuthIdentity(length, bytes, &back.id), SEC_E_OK);
+  SspiLocalFree(bytes);
+  for (Opaque id : {copy.id, excluded.id, back.id}) {
+    EXPECT_TRUE(SspiIsAuthIdentityEncrypted(id));
+    EXPECT_FALSE(holds(id, id->AuthIdEx2.cbStructureLength, u"correct horse"));
+    BOOLEAN same = FALSE;
+    ASSERT_EQ(SspiCompareAuthIdentities(one.id, id, nullptr, &same), SEC_E_OK);
+    EXPECT_TRUE(same);
+    ASSERT_EQ(SspiDecryptAuthIdentity(id), SEC_E_OK);
+    EXPECT_TRUE(holds(id, id->AuthIdEx2.cbStructureLength, u"correct horse"));
+  }
 }
 
 TEST(Prepare, ForACredentialStore) {

@@ -25,6 +25,7 @@ Context::~Context() {
 void Context::kill() {
   OM_uint32 minor = 0;
   gss_delete_sec_context(&minor, &gss, GSS_C_NO_BUFFER);
+  credential.reset();
   state = State::kDead;
 }
 
@@ -33,6 +34,7 @@ void Context::opened(gss_const_OID spoken_mechanism, OM_uint32 flags) {
   mechanism = spoken->mechanism();
   granted = flags;
   target_name.reset();
+  credential.reset();
   state = State::kOpen;
   started = time(nullptr);
   ntlm_ = spoken == &kNtlm;

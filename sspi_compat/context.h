@@ -55,14 +55,14 @@ class Context {
   gss_ctx_id_t gss = GSS_C_NO_CONTEXT;
   const Package* spoken = nullptr;  // package of the mechanism that is spoken
   gss_OID mechanism = GSS_C_NO_OID;
-  OM_uint32 granted = 0;     // GSS ret_flags
-  ULONG required = 0;        // ISC_REQ_ or ASC_REQ_ of the last leg
-  ULONG returned = 0;        // pfContextAttr of the last leg
-  std::string target;        // initiator: as the caller wrote it
-  Name target_name;          // the same for GSS, until the context is Open
-  std::int64_t started = 0;  // seconds since 1970
-  std::shared_ptr<Credential> credential;
-  SecHandle token{};  // acceptor: for SECPKG_ATTR_ACCESS_TOKEN, made on demand
+  OM_uint32 granted = 0;                   // GSS ret_flags
+  ULONG required = 0;                      // ISC_REQ_ or ASC_REQ_ of the last leg
+  ULONG returned = 0;                      // pfContextAttr of the last leg
+  std::string target;                      // initiator: as the caller wrote it
+  Name target_name;                        // the same for GSS, until the context is Open
+  std::int64_t started = 0;                // seconds since 1970
+  std::shared_ptr<Credential> credential;  // for further legs: no longer than they may come
+  SecHandle token{};                       // acceptor: for SECPKG_ATTR_ACCESS_TOKEN, made on demand
 
  private:
   bool ntlm_ = false;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "sspi_compat/gss_objects.h"
 
+#include <string.h>  // explicit_bzero
+
 namespace sspi {
 
 void ReleaseName::operator()(gss_name_t name) const noexcept {
@@ -8,7 +10,14 @@ void ReleaseName::operator()(gss_name_t name) const noexcept {
   gss_release_name(&minor, &name);
 }
 
+void wipe(const gss_buffer_desc& buffer) noexcept {
+  if (buffer.value != nullptr) {
+    explicit_bzero(buffer.value, buffer.length);
+  }
+}
+
 Buffer::~Buffer() {
+  wipe(buffer_);
   OM_uint32 minor = 0;
   gss_release_buffer(&minor, &buffer_);
 }

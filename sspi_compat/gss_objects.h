@@ -14,7 +14,10 @@ struct ReleaseName {
 };
 using Name = std::unique_ptr<gss_name_struct, ReleaseName>;
 
-// A buffer that gss_release_buffer gives back.
+// Zeros over a buffer that GSS handed out: gss_release_buffer only frees.
+void wipe(const gss_buffer_desc& buffer) noexcept;
+
+// A buffer that is wiped and given back.
 class Buffer {
  public:
   Buffer() = default;

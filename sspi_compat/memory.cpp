@@ -88,13 +88,14 @@ HandedOut<SEC_CHAR> hand_out_text<SEC_CHAR>(std::string_view utf8) {
 
 template <>
 HandedOut<SEC_WCHAR> hand_out_text<SEC_WCHAR>(std::string_view utf8) {
-  const auto wide = to_wide(utf8);
+  auto wide = to_wide(utf8);
   if (!wide) {
     return nullptr;
   }
   HandedOut<SEC_WCHAR> block(
       static_cast<SEC_WCHAR*>(hand_out((wide->size() + 1) * sizeof(SEC_WCHAR))));
   wide->copy(block.get(), wide->size());
+  explicit_bzero(wide->data(), wide->size() * sizeof(SEC_WCHAR));  // it may be a password
   return block;
 }
 

@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: MIT
-// S33: every allocation of an exchange that is this library's or the mechanism's fails once.
-// Whatever answers then answers a failure, nothing is left behind, and the next try works. malloc
-// and kin are this program's own: who calls them is told by the return address.
+// What is on the heap. Secrets are wiped before it has them back. S33: every allocation of an
+// exchange that is this library's or the mechanism's fails once. Whatever answers then answers a
+// failure, nothing is left behind, and the next try works. malloc and kin are this program's own:
+// who calls them is told by the return address.
 #include <errno.h>
 #include <link.h>
 #include <string.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <random>
+#include <span>
 
 #include "support.h"
 
@@ -98,6 +104,8 @@ namespace sspi_test {
 namespace {
 
 const bool configured = add_configuration("");
+
+using Opaque = PSEC_WINNT_AUTH_IDENTITY_OPAQUE;
 
 // What a program does with a context, through the raw functions; SEC_E_OK when all went well, else
 // the first failure.
@@ -270,6 +278,133 @@ TEST_P(Memory, S33_EveryAllocationMayFail) {
   const long before = live;
   sweep(GetParam(), &insufficient);
   EXPECT_EQ(live - before, 0) << "of " << allocations << " allocations";
+}
+
+// ---- secrets ----
+
+// A secret of which this process has no other copy in clear: kept exclusive-or'ed, and looked for
+// so.
+class Hidden {
+ public:
+  void hide(const void* bytes, std::size_t size) {
+    size_ = std::min(size, sizeof coded_);
+    for (std::size_t i = 0; i < size_; ++i) {
+      coded_[i] = static_cast<unsigned char>(static_cast<const unsigned char*>(bytes)[i] ^ kMask);
+    }
+  }
+  // How often it is on the heap, freed blocks included.
+  int copies() const {
+    std::FILE* maps = std::fopen("/proc/self/maps", "r");
+    static char line[512];
+    int found = 0;
+    while (maps != nullptr && std::fgets(line, sizeof line, maps) != nullptr) {
+      unsigned long start = 0, end = 0;
+      if (std::strstr(line, "[heap]") != nullptr &&
+          std::sscanf(line, "%lx-%lx rw", &start, &end) == 2) {
+        found += copies_in({reinterpret_cast<const unsigned char*>(start), end - start});
+      }
+    }
+    std::fclose(maps);
+    return found;
+  }
+
+ private:
+  static constexpr unsigned char kMask = 0xA5;
+  int copies_in(std::span<const unsigned char> memory) const {
+    int found = 0;
+    for (std::size_t at = 0; at + size_ <= memory.size(); ++at) {
+      std::size_t same = 0;
+      while (same < size_ && (memory[at + same] ^ kMask) == coded_[same]) {
+        ++same;
+      }
+      found += same == size_ ? 1 : 0;
+    }
+    return found;
+  }
+  unsigned char coded_[64];
+  std::size_t size_ = 0;
+};
+
+constexpr std::size_t kPasswordSize = 32;
+template <typename Char>
+struct Password {
+  Char text[kPasswordSize + 1] = {};
+  Hidden hidden;  // the middle: malloc writes over the ends of what is freed
+  Password() {
+    std::random_device random;
+    for (std::size_t i = 0; i < kPasswordSize; ++i) {
+      text[i] = static_cast<Char>('a' + random() % 26);
+    }
+    hidden.hide(text + 8, 16 * sizeof(Char));
+  }
+  void forget() { explicit_bzero(text, sizeof text); }
+};
+
+TEST(Secrets, AFreedIdentityLeavesNoPassword) {
+  static Password<WCHAR> password;
+  Opaque id = nullptr, copy = nullptr;
+  ASSERT_EQ(SspiEncodeStringsAsAuthIdentity(u"alice", u"DOM", password.text, &id), SEC_E_OK);
+  password.forget();
+  EXPECT_GE(password.hidden.copies(), 1);
+  PCWSTR user, domain, shown, target;
+  ASSERT_EQ(SspiEncodeAuthIdentityAsStrings(id, &user, &domain, &shown), SEC_E_OK);
+  for (PCWSTR text : {user, domain, shown}) {
+    SspiLocalFree(const_cast<WCHAR*>(text));
+  }
+  ULONG type = 0, size = 0;
+  UCHAR* blob = nullptr;
+  ASSERT_EQ(SspiPrepareForCredWrite(id, nullptr, &type, &target, &user, &blob, &size), SEC_E_OK);
+  SspiLocalFree(blob);
+  SspiLocalFree(const_cast<WCHAR*>(user));
+  SspiLocalFree(const_cast<WCHAR*>(target));
+  ASSERT_EQ(SspiCopyAuthIdentity(id, &copy), SEC_E_OK);
+  SspiFreeAuthIdentity(copy);
+  SspiFreeAuthIdentity(id);
+  EXPECT_EQ(password.hidden.copies(), 0);
+}
+
+TEST(Secrets, AnOpenContextDoesNotKeepThePasswordOfAFreedCredential) {
+  static Password<char> password;
+  unsigned char user[] = "alice", domain[] = "DOM";
+  SEC_WINNT_AUTH_IDENTITY_A identity{user,
+                                     5,
+                                     domain,
+                                     3,
+                                     reinterpret_cast<unsigned char*>(password.text),
+                                     kPasswordSize,
+                                     SEC_WINNT_AUTH_IDENTITY_ANSI};
+  Client client;
+  FreeCredentialsHandle(&client.credential);
+  ASSERT_EQ(AcquireCredentialsHandleA(nullptr, "NTLM", SECPKG_CRED_OUTBOUND, nullptr, &identity,
+                                      nullptr, nullptr, &client.credential, nullptr),
+            SEC_E_OK);
+  password.forget();
+  Server server;
+  EXPECT_EQ(exchange(client, server).client, SEC_E_OK);
+  EXPECT_GE(password.hidden.copies(), 1);  // another exchange may begin with it
+  ASSERT_EQ(FreeCredentialsHandle(&client.credential), SEC_E_OK);
+  SecInvalidateHandle(&client.credential);
+  EXPECT_EQ(password.hidden.copies(), 0);
+}
+
+TEST(Secrets, AnExportedAndDeletedContextLeavesNoKey) {
+  static Hidden key;
+  {
+    Pair pair;
+    SecPkgContext_SessionKey shown{};
+    ASSERT_EQ(QueryContextAttributesA(&pair.server.context, SECPKG_ATTR_SESSION_KEY, &shown),
+              SEC_E_OK);
+    key.hide(shown.SessionKey, shown.SessionKeyLength);
+    FreeContextBuffer(shown.SessionKey);
+    SecBuffer packed{0, SECBUFFER_EMPTY, nullptr};
+    ASSERT_EQ(ExportSecurityContext(&pair.server.context, SECPKG_CONTEXT_EXPORT_DELETE_OLD, &packed,
+                                    nullptr),
+              SEC_E_OK);
+    EXPECT_GE(key.copies(), 2);
+    FreeContextBuffer(packed.pvBuffer);
+  }
+  // MIT's mechglue frees the mechanism's own token as it is.
+  EXPECT_LE(key.copies(), 1);
 }
 
 }  // namespace

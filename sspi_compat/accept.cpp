@@ -60,6 +60,7 @@ SECURITY_STATUS accept_leg(const Leg& leg, Context& context, Output& output) {
   }
   gss_buffer_desc input = input_buffer(token);
   Answer answer;
+  forget_ntlm_minor(context.package.mechanism());
   answer.major = gss_accept_sec_context(
       &answer.minor, &context.gss, context.credential->acceptor(), &input, bindings.get(), nullptr,
       &answer.mechanism, answer.token.out(), &answer.flags, &answer.lifetime, nullptr);

@@ -63,7 +63,7 @@ SECURITY_STATUS query_sizes(Context& context, void* buffer) {
 
 template <typename Char>
 SECURITY_STATUS query_names(Context& context, void* buffer) {
-  return answer_text<Char>(buffer, display(context, client_name(context).get()));
+  return answer_text<Char>(buffer, display(client_name(context).get()));
 }
 
 std::string own_host() {
@@ -74,7 +74,7 @@ std::string own_host() {
 template <typename Char>
 SECURITY_STATUS query_native_names(Context& context, void* buffer) {
   const bool named = context.initiator && !context.target.empty();
-  auto client = hand_out_text<Char>(display(context, client_name(context).get()));
+  auto client = hand_out_text<Char>(display(client_name(context).get()));
   auto server = hand_out_text<Char>(named ? context.target : own_host());
   if (client == nullptr || server == nullptr) {
     return SEC_E_INTERNAL_ERROR;
@@ -116,7 +116,7 @@ constexpr std::string_view kTargetName(GSS_NTLM_INQ_TARGET_NAME_OID_STRING,
 // server found it.
 std::string authority(Context& context) {
   if (!context.is_ntlm()) {
-    const std::string client = display(context, client_name(context).get());
+    const std::string client = display(client_name(context).get());
     const std::size_t at = client.rfind('@');
     return at != std::string::npos ? client.substr(at + 1) : "";
   }
@@ -163,7 +163,7 @@ SECURITY_STATUS query_target_information(Context& context, void* buffer) {
 template <typename Char>
 SECURITY_STATUS query_dce_info(Context& context, void* buffer) {
   constexpr ULONG kRpcCAuthzName = 1;
-  auto text = hand_out_text<Char>(display(context, client_name(context).get()));
+  auto text = hand_out_text<Char>(display(client_name(context).get()));
   if (text == nullptr) {
     return SEC_E_INTERNAL_ERROR;
   }

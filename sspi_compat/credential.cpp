@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "gssapi_ntlm.h"
+#include "sspi_compat/inquiry.h"
 #include "sspi_compat/settings.h"
 #include "sspi_compat/status.h"
 
@@ -45,6 +46,13 @@ std::string process_user() {
                  found != nullptr
              ? entry.pw_name
              : "";
+}
+
+std::string_view trimmed(std::string_view word) {
+  constexpr std::string_view kBlanks = " \t";
+  const std::size_t first = word.find_first_not_of(kBlanks);
+  return first == word.npos ? std::string_view()
+                            : word.substr(first, word.find_last_not_of(kBlanks) - first + 1);
 }
 
 SECURITY_STATUS import_name(const std::string& text, gss_OID type, Name& name) {
@@ -92,8 +100,11 @@ SECURITY_STATUS Credential::choose_mechanisms() {
   bool ntlm_named = false;
   std::istringstream list(identity_.package_list);
   for (std::string word; std::getline(list, word, ',');) {
-    const bool excluded = !word.empty() && word.front() == '!';
-    const std::string name = excluded ? word.substr(1) : word;
+    std::string_view name = trimmed(word);
+    const bool excluded = name.starts_with('!');
+    if (excluded) {
+      name = trimmed(name.substr(1));
+    }
     bool& allowed = equal_ignoring_case(name, "kerberos") ? krb5_allowed_ : ntlm_allowed_;
     bool& named = equal_ignoring_case(name, "kerberos") ? krb5_named : ntlm_named;
     if (!equal_ignoring_case(name, "kerberos") && !equal_ignoring_case(name, "ntlm")) {
@@ -129,6 +140,7 @@ SECURITY_STATUS Credential::restrict(gss_cred_id_t credential) const {
     return failure(SEC_E_NO_CREDENTIALS, "the identity's package list leaves no package");
   }
   OM_uint32 minor = 0;
+  forget_ntlm_minor(spnego_oid());
   const OM_uint32 major = gss_set_neg_mechs(&minor, credential, set.get());
   return major == GSS_S_COMPLETE ? SEC_E_OK : status_of(Call::kAcquire, major, minor, spnego_oid());
 }
@@ -150,6 +162,7 @@ SECURITY_STATUS Credential::acquire_acceptor() {
   }
   gss_cred_id_t acquired = GSS_C_NO_CREDENTIAL;
   OM_uint32 minor = 0;
+  forget_ntlm_minor(package_.mechanism());
   const OM_uint32 major = gss_acquire_cred(&minor, name.get(), GSS_C_INDEFINITE, mechanisms.get(),
                                            GSS_C_ACCEPT, &acquired, nullptr, nullptr);
   acceptor_.reset(acquired);
@@ -179,6 +192,7 @@ SECURITY_STATUS Credential::acquire_by_name(const std::string& text, gss_OID typ
   mechanisms.add(initial_mechanism_);
   gss_cred_id_t acquired = GSS_C_NO_CREDENTIAL;
   OM_uint32 minor = 0;
+  forget_ntlm_minor(initial_mechanism_);
   const OM_uint32 major = gss_acquire_cred_from(
       &minor, name.get(), GSS_C_INDEFINITE, mechanisms.get(), usage,
       with_password ? &store : GSS_C_NO_CRED_STORE, &acquired, nullptr, nullptr);
@@ -255,12 +269,7 @@ std::string Credential::name() {
   if (gss_inquire_cred(&minor, credential, &found, nullptr, nullptr, nullptr) != GSS_S_COMPLETE) {
     return {};
   }
-  const Name name(found);
-  Buffer text;
-  return name != nullptr &&
-                 gss_display_name(&minor, name.get(), text.out(), nullptr) == GSS_S_COMPLETE
-             ? std::string(text.view())
-             : std::string();
+  return display(Name(found).get());
 }
 
 Registry<std::shared_ptr<Credential>>& credential_handles() {

@@ -211,7 +211,7 @@ HANDLE handle_of(const SecHandle& token) { return reinterpret_cast<HANDLE>(token
 std::unique_ptr<Token> make_token(const Context& context) {
   auto token = std::make_unique<Token>();
   const Name client = client_name(context);
-  token->name = display(context, client.get());
+  token->name = display(client.get());
   if (const auto sids = attribute_values(client.get(), GSS_NTLM_ATTR_SID); !sids.empty()) {
     token->sid = sids.front();
   }

@@ -62,6 +62,7 @@ SECURITY_STATUS initiate_leg(const Leg& leg, Context& context, Output& output) {
       input_buffer(context.gss == GSS_C_NO_CONTEXT ? std::string_view() : input_token(leg.input));
   const gss_OID mechanism = context.credential->initial_mechanism();
   Answer answer;
+  forget_ntlm_minor(mechanism);
   answer.major = gss_init_sec_context(
       &answer.minor, credential, &context.gss, context.target_name.get(), mechanism,
       gss_flags_of_isc(context.required), GSS_C_INDEFINITE, bindings.get(), &input,

@@ -20,8 +20,11 @@ class BufferSet {
   BufferSet(const BufferSet&) = delete;
   BufferSet& operator=(const BufferSet&) = delete;
   ~BufferSet() {
+    for (std::size_t i = 0; set_ != nullptr && i < set_->count; ++i) {
+      wipe(set_->elements[i]);  // keys among them
+    }
     OM_uint32 minor = 0;
-    gss_release_buffer_set(&minor, &set_);  // wipes
+    gss_release_buffer_set(&minor, &set_);
   }
   gss_buffer_set_t* out() { return &set_; }
   std::string_view at(std::size_t i) const {
@@ -96,20 +99,19 @@ Name client_name(const Context& context) {
   return Name(source);
 }
 
-std::string display(const Context& context, gss_name_t name) {
+std::string display(gss_name_t name) {
+  // NTLM's name is put together of its parts: its text has the form of ntlm.conf's display_form,
+  // and an account without a domain may have an '@' of its own.
+  if (const auto accounts = attribute_values(name, GSS_NTLM_ATTR_ACCOUNT); !accounts.empty()) {
+    const auto domains = attribute_values(name, GSS_NTLM_ATTR_DOMAIN);
+    return domains.empty() ? accounts.front() : domains.front() + "\\" + accounts.front();
+  }
   Buffer text;
   OM_uint32 minor = 0;
-  if (name == GSS_C_NO_NAME ||
-      gss_display_name(&minor, name, text.out(), nullptr) != GSS_S_COMPLETE) {
-    return {};
-  }
-  std::string shown(text.view());
-  // ntlm.conf's display_form may be user@DOMAIN; SSPI has one form.
-  const std::size_t at = shown.rfind('@');
-  if (context.is_ntlm() && at != std::string::npos && shown.find('\\') == std::string::npos) {
-    shown = shown.substr(at + 1) + "\\" + shown.substr(0, at);
-  }
-  return shown;
+  return name != GSS_C_NO_NAME &&
+                 gss_display_name(&minor, name, text.out(), nullptr) == GSS_S_COMPLETE
+             ? std::string(text.view())
+             : std::string();
 }
 
 std::vector<std::string> attribute_values(gss_name_t name, std::string_view attribute) {

@@ -20,9 +20,10 @@ SecretText session_key(const Context& context, int* encryption_type);
 // NTLM: the flags of the exchange; 0 for other mechanisms.
 ULONG negotiated_flags(const Context& context);
 
-// The client as the context knows it, and its display text: NTLM's always as "DOMAIN\user".
+// The client as the context knows it.
 Name client_name(const Context& context);
-std::string display(const Context& context, gss_name_t name);
+// A name's text: NTLM's is "DOMAIN\user", or "user" where the account has no domain.
+std::string display(gss_name_t name);
 // Values of a name attribute (GSS_NTLM_ATTR_...).
 std::vector<std::string> attribute_values(gss_name_t name, std::string_view attribute);
 

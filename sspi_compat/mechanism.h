@@ -23,6 +23,12 @@ inline bool is_spnego(gss_const_OID oid) { return same_oid(oid, spnego_oid()); }
 // The minor status of the thread's last failed call in the NTLM mechanism, once; 0 when there is
 // none. The mechglue renumbers minors that come through SPNEGO, so that they cannot be read there.
 OM_uint32 take_last_ntlm_minor();
+// Before a call of this mechanism that may ask it: what failed until now is not that call's.
+inline void forget_ntlm_minor(gss_const_OID mechanism) {
+  if (is_spnego(mechanism)) {
+    take_last_ntlm_minor();
+  }
+}
 
 struct Package {
   const char* name;

@@ -185,6 +185,16 @@ SECURITY_STATUS status_of_major(Call call, OM_uint32 major) {
   return (major & kOrder) != 0 && !GSS_ERROR(major) ? SEC_E_OUT_OF_SEQUENCE : SEC_E_INTERNAL_ERROR;
 }
 
+// A client's token at fault that is not called so. The mechglue says NO_CRED, and no minor, where
+// the token is of a mechanism that the package has not (the credential was had long before). SPNEGO
+// says FAILURE where it cannot read its own token; failures beneath it have minors that are known,
+// or are Kerberos' about a ticket.
+bool is_tokens_fault(Call call, OM_uint32 major, OM_uint32 minor, gss_const_OID mechanism) {
+  const OM_uint32 error = GSS_ROUTINE_ERROR(major);
+  return call == Call::kAccept && ((error == GSS_S_NO_CRED && minor == 0) ||
+                                   (error == GSS_S_FAILURE && is_spnego(mechanism)));
+}
+
 }  // namespace
 
 SECURITY_STATUS status_of(Call call, OM_uint32 major, OM_uint32 minor, gss_const_OID mechanism) {
@@ -195,7 +205,9 @@ SECURITY_STATUS status_of(Call call, OM_uint32 major, OM_uint32 minor, gss_const
     }
   }
   SECURITY_STATUS status = row != nullptr ? row->status : status_of_major(call, major);
-  if (minor == GSS_NTLM_MINOR_CRYPTO && call == Call::kSeal) {
+  if (row == nullptr && is_tokens_fault(call, major, minor, mechanism)) {
+    status = SEC_E_INVALID_TOKEN;
+  } else if (minor == GSS_NTLM_MINOR_CRYPTO && call == Call::kSeal) {
     status = SEC_E_ENCRYPT_FAILURE;
   } else if (minor == GSS_NTLM_MINOR_CRYPTO && call == Call::kUnseal) {
     status = SEC_E_DECRYPT_FAILURE;

@@ -63,6 +63,7 @@ SECURITY_STATUS import_token(std::string_view token, gss_const_OID mechanism,
                              gss_ctx_id_t* context) {
   gss_buffer_desc buffer = input_buffer(token);
   OM_uint32 minor = 0;
+  forget_ntlm_minor(mechanism);
   const OM_uint32 major = gss_import_sec_context(&minor, &buffer, context);
   if (major == GSS_S_COMPLETE) {
     return SEC_E_OK;

@@ -504,6 +504,39 @@ TEST(Accept, S36_InvalidTokens) {
   EXPECT_EQ(huge(server, nullptr), SEC_E_INVALID_TOKEN);
 }
 
+TEST(Accept, S36_TokensThatNegotiateCannotRead) {
+  const std::string kTokens[] = {
+      std::string("\x60\x08\x06\x06\x2b\x06\x01\x05\x05\x02", 10),  // no NegTokenInit
+      std::string("\x60\x0c\x06\x06\x2b\x06\x01\x05\x05\x02\xa0\x02\x31\x00", 14),
+      std::string(
+          "\x60\x12\x06\x06\x2b\x06\x01\x05\x05\x02\xa0\x08\x30\x06\xa0\x04\x30\x02\x06\x05",
+          20),  // its list of mechanisms ends early
+      std::string("\x60\x0f\x06\x09\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x01\x00\x6e\x00",
+                  17),                                 // Kerberos', not in SPNEGO
+      std::string("\x6e\x05\x30\x03\xa0\x01\x05", 7),  // its AP-REQ alone
+      std::string("\x60\x09\x06\x03\x2a\x03\x04"
+                  "ABCD",
+                  11),  // nobody's
+      "hello world"};
+  for (const std::string& token : kTokens) {
+    Server server("Negotiate");
+    Call call(token);
+    EXPECT_EQ(call(server, nullptr), SEC_E_INVALID_TOKEN) << ::testing::PrintToString(token);
+    EXPECT_EQ(SspiCompatGetLastNtStatus(), static_cast<NTSTATUS>(0xC000000D));
+  }
+}
+
+// What Negotiate answers is this token's fault, not that of a logon which failed before it.
+TEST(Accept, S36_AnEarlierFailureOfTheThreadIsNotThisOnes) {
+  Half wrong(ISC_REQ_INTEGRITY, 0, "wrong");
+  ASSERT_EQ(wrong.finish(), SEC_E_LOGON_DENIED);
+  Server server("Negotiate");
+  Call call(std::string("\x60\x08\x06\x06\x2b\x06\x01\x05\x05\x02", 10));
+  EXPECT_EQ(call(server, nullptr), SEC_E_INVALID_TOKEN);
+  EXPECT_EQ(SspiCompatGetLastNtStatus(), static_cast<NTSTATUS>(0xC000000D));
+  EXPECT_EQ(SspiCompatGetLastError(), DWORD{ERROR_INVALID_PARAMETER});
+}
+
 TEST(Accept, S37_LogonDeniedForAWrongPasswordAndAnUnknownUser) {
   Half wrong(ISC_REQ_INTEGRITY, 0, "wrong");
   EXPECT_EQ(wrong.finish(), SEC_E_LOGON_DENIED);

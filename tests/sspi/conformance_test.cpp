@@ -3,6 +3,7 @@
 // asserted on a real Windows (Wine's secur32 tests, Devolutions' and Jordan Borean's suites,
 // ReactOS' captures). Those of messages are in message_test.cpp and legacy_test.cpp, those of
 // identities in identity_test.cpp.
+#include <gssapi/gssapi_ext.h>
 #include <secext.h>
 #include <security.h>
 #include <string.h>
@@ -456,9 +457,22 @@ TEST(PackageList, NtlmAloneIsWithoutSpnegoInThreeLegs) {
 }
 
 TEST(PackageList, NothingLeftIsNoCredentials) {
+  for (const char* list : {"!NTLM,!Kerberos", "!Kerberos, !NTLM", " !ntlm ,\t! kerberos\t"}) {
+    Client client("Negotiate");
+    Server server("Negotiate");
+    EXPECT_EQ(negotiate_with_list(list, client, server).client, SEC_E_NO_CREDENTIALS) << list;
+  }
+}
+
+TEST(PackageList, BlanksAreNoPartOfAName) {
   Client client("Negotiate");
   Server server("Negotiate");
-  EXPECT_EQ(negotiate_with_list("!NTLM,!Kerberos", client, server).client, SEC_E_NO_CREDENTIALS);
+  const Outcome outcome = negotiate_with_list("Schannel, NTLM", client, server);
+  EXPECT_EQ(outcome.server, SEC_E_OK);
+  EXPECT_EQ(outcome.tokens.front().substr(0, 8), std::string("NTLMSSP\0", 8));
+  Client other("Negotiate");
+  Server waiting("Negotiate");
+  EXPECT_EQ(negotiate_with_list(" !NTLM", other, waiting).tokens.size(), 0u);  // and no KDC
 }
 
 // ---- attributes: facts 52 to 63 ----
@@ -587,6 +601,65 @@ TEST(OneAttribute, LifespanBeginsNowAndEndsAsTheContextDoes) {
   SecPkgContext_Lifespan span{};
   ASSERT_EQ(QueryContextAttributesA(&pair.server.context, SECPKG_ATTR_LIFESPAN, &span), SEC_E_OK);
   EXPECT_LT(span.tsStart.HighPart, span.tsExpiry.HighPart);
+}
+
+// A GSS-API program whose user name is alice@DOM as a whole, without a domain, which SSPI's own
+// clients cannot say: the server's last status.
+SECURITY_STATUS log_in_by_gss(Server& server, const char* user, const char* password) {
+  gss_OID_desc ntlm{10, const_cast<char*>("\x2b\x06\x01\x04\x01\x82\x37\x02\x02\x0a")};
+  gss_OID_desc enterprise{10, const_cast<char*>("\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x06")};
+  gss_OID_set_desc mechanisms{1, &ntlm};
+  const auto buffer = [](const char* text) {
+    return gss_buffer_desc{strlen(text), const_cast<char*>(text)};
+  };
+  gss_buffer_desc user_text = buffer(user), secret = buffer(password), host = buffer("HTTP@host");
+  gss_name_t name = GSS_C_NO_NAME, target = GSS_C_NO_NAME;
+  gss_cred_id_t credential = GSS_C_NO_CREDENTIAL;
+  gss_ctx_id_t context = GSS_C_NO_CONTEXT;
+  OM_uint32 minor = 0;
+  EXPECT_EQ(gss_import_name(&minor, &user_text, &enterprise, &name), OM_uint32{GSS_S_COMPLETE});
+  EXPECT_EQ(gss_import_name(&minor, &host, GSS_C_NT_HOSTBASED_SERVICE, &target),
+            OM_uint32{GSS_S_COMPLETE});
+  EXPECT_EQ(gss_acquire_cred_with_password(&minor, name, &secret, GSS_C_INDEFINITE, &mechanisms,
+                                           GSS_C_INITIATE, &credential, nullptr, nullptr),
+            OM_uint32{GSS_S_COMPLETE});
+  SECURITY_STATUS status = SEC_I_CONTINUE_NEEDED;
+  std::string reply;
+  for (int leg = 0; leg < 2 && status == SEC_I_CONTINUE_NEEDED; ++leg) {
+    gss_buffer_desc in{reply.size(), reply.data()}, out = GSS_C_EMPTY_BUFFER;
+    gss_init_sec_context(&minor, credential, &context, target, &ntlm, 0, 0,
+                         GSS_C_NO_CHANNEL_BINDINGS, &in, nullptr, &out, nullptr, nullptr);
+    const std::string token(static_cast<char*>(out.value), out.length);
+    status = server.step(token, reply);
+    gss_release_buffer(&minor, &out);
+  }
+  gss_delete_sec_context(&minor, &context, GSS_C_NO_BUFFER);
+  gss_release_cred(&minor, &credential);
+  gss_release_name(&minor, &name);
+  gss_release_name(&minor, &target);
+  return status;
+}
+
+TEST_P(Attributes, AnAccountWithoutADomainIsNeverCalledAnother) {
+  Server server(GetParam());
+  ASSERT_EQ(log_in_by_gss(server, "alice@DOM", "another secret"), SEC_E_OK)
+      << SspiCompatGetLastText();
+  SecPkgContext_NamesA name{};
+  SecPkgContext_NativeNamesA native{};
+  ASSERT_EQ(QueryContextAttributesA(&server.context, SECPKG_ATTR_NAMES, &name), SEC_E_OK);
+  ASSERT_EQ(QueryContextAttributesA(&server.context, SECPKG_ATTR_NATIVE_NAMES, &native), SEC_E_OK);
+  EXPECT_STREQ(name.sUserName, "alice@DOM");
+  EXPECT_STREQ(native.sClientName, "alice@DOM");
+  FreeContextBuffer(name.sUserName);
+  FreeContextBuffer(native.sClientName);
+  FreeContextBuffer(native.sServerName);
+  HANDLE token = nullptr;
+  PSspiCompatTokenInfo info = nullptr;
+  ASSERT_EQ(QuerySecurityContextToken(&server.context, &token), SEC_E_OK);
+  ASSERT_EQ(SspiCompatGetTokenInfo(token, &info), SEC_E_OK);
+  EXPECT_STREQ(info->UserName, "alice@DOM");
+  FreeContextBuffer(info);
+  CloseHandle(token);
 }
 
 TEST(OneAttribute, NativeNamesAuthorityDceAndTargets) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// impersonation = identity; require_flags: S45; anonymous clients; Negotiate that begins raw.
+// display_form, which is not SSPI's; impersonation = identity; require_flags: S45; anonymous
+// clients; Negotiate that begins raw.
 #include <sys/fsuid.h>
 
 #include "support.h"
@@ -8,10 +9,21 @@ namespace sspi_test {
 namespace {
 
 const bool configured = add_configuration(
+    "[ntlm]\n    display_form = user@domain\n"
     "[policy]\n    allow_anonymous = yes\n"
     "[sspi]\n    impersonation = identity\n    require_flags = ASC_REQ_CONFIDENTIALITY "
     "ASC_REQ_INTEGRITY\n"
     "    negotiate_form = raw\n");
+
+TEST(Settings, NamesHaveSspisFormWhateverTheMechanismShows) {
+  Pair pair;
+  for (Side* side : {static_cast<Side*>(&pair.client), static_cast<Side*>(&pair.server)}) {
+    SecPkgContext_NamesA names{};
+    ASSERT_EQ(QueryContextAttributesA(&side->context, SECPKG_ATTR_NAMES, &names), SEC_E_OK);
+    EXPECT_STREQ(names.sUserName, "DOM\\alice");
+    FreeContextBuffer(names.sUserName);
+  }
+}
 
 TEST(Settings, ImpersonationThatChangesNothingIsOkAndReverts) {
   Pair pair;

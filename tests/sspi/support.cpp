@@ -31,12 +31,13 @@ class Configuration : public testing::Environment {
   Configuration() {
     std::string pattern = testing::TempDir() + "sspi.XXXXXX";
     directory() = mkdtemp(pattern.data());
-    const std::string accounts = std::string(kDomain) + ":" + kUser + ":" + kPassword + "\n" +
-                                 kDomain + ":bob:battery staple\n" + kDomain + ":" + kLocalUser +
-                                 ":local secret\n" +
-                                 // "Password" ([MS-NLMP] 4.2.2.1.2)
-                                 "host$:1:" + std::string(32, 'X') +
-                                 ":A4F49C406510BDCAB6824EE7C30FD852:[W          ]:LCT-00000000:\n";
+    const std::string accounts =
+        std::string(kDomain) + ":" + kUser + ":" + kPassword + "\n" + kDomain +
+        ":bob:battery staple\n" + kDomain + ":" + kLocalUser + ":local secret\n" +
+        ":alice@DOM:another secret\n"
+        // "Password" ([MS-NLMP] 4.2.2.1.2)
+        "host$:1:" +
+        std::string(32, 'X') + ":A4F49C406510BDCAB6824EE7C30FD852:[W          ]:LCT-00000000:\n";
     write_file(private_path("accounts"), accounts);
     write_file(private_path("ntlm.conf"),
                "[ntlm]\n    store = text:" + private_path("accounts") +

@@ -12,8 +12,8 @@
 
 namespace sspi_test {
 
-// Accounts of the configuration: DOM\alice, DOM\bob, a local user's name for impersonation, and a
-// computer's, host$ with "Password".
+// Accounts of the configuration: DOM\alice, DOM\bob, alice@DOM, which has no domain ("another
+// secret"), a local user's name for impersonation, and a computer's, host$ with "Password".
 inline constexpr char kUser[] = "alice";
 inline constexpr char kDomain[] = "DOM";
 inline constexpr char kPassword[] = "correct horse";

@@ -120,6 +120,46 @@ std::string core_of(pid_t process, const TemporaryDirectory& directory) {
                                            : std::string();
 }
 
+std::string random_password() {
+  std::random_device chance;
+  std::string password = "Pw";
+  for (int i = 0; i < 20; ++i) {
+    password += static_cast<char>('a' + chance() % 26);
+  }
+  return password;
+}
+
+Secrets secrets_of(const std::string& password, const crypto::NtHash& hash) {
+  Secrets secrets;
+  secrets.add({reinterpret_cast<const std::uint8_t*>(password.data()), 16}, "the password");
+  secrets.add(utf16le_from_utf8(password).value(), "the password in UTF-16");
+  secrets.add(hash.expose(), "the NT hash");
+  secrets.add(
+      crypto::ntowf_v2(hash, utf16le_from_utf8("alice").value(), utf16le_from_utf8("TEST").value())
+          .expose(),
+      "NTOWFv2");
+  return secrets;
+}
+
+// A logon through the worker at the other end. Its keys are secrets from then on.
+void log_in(int worker, Credential& alice, const crypto::NtHash& hash, Secrets& secrets) {
+  Legs legs;
+  ASSERT_EQ(legs.initiate(alice.get()).major, GSS_S_CONTINUE_NEEDED);
+  ASSERT_TRUE(send(worker, text(legs.to_acceptor)));
+  const std::string challenge = receive(worker);
+  // Through a buffer that the library releases.
+  gss_buffer_desc in = buffer(challenge);
+  Name target = import("HTTP@host.test.example", GSS_C_NT_HOSTBASED_SERVICE);
+  OM_uint32 minor = 0;
+  ASSERT_EQ(gss_init_sec_context(&minor, alice.get(), &legs.initiator.get(), target.get(), &g_ntlm,
+                                 kProtected, 0, nullptr, &in, nullptr, legs.to_acceptor.out(),
+                                 nullptr, nullptr),
+            GSS_S_COMPLETE);
+  ASSERT_TRUE(send(worker, text(legs.to_acceptor)));
+  ASSERT_EQ(receive(worker), "in");
+  remember(secrets, legs.initiator, legs.to_acceptor.get(), hash);
+}
+
 TEST(WorkersMemory, HasNoSecretAfterManyLogons) {
   if (std::system("command -v gcore >/dev/null") != 0) {
     GTEST_SKIP() << "needs gcore (gdb)";
@@ -132,47 +172,21 @@ TEST(WorkersMemory, HasNoSecretAfterManyLogons) {
     accept_all(ends[1]);
   }
   close(ends[1]);
-  std::random_device chance;
-  std::string password = "Pw";
-  for (int i = 0; i < 20; ++i) {
-    password += static_cast<char>('a' + chance() % 26);
-  }
+  const std::string password = random_password();
   Daemon daemon("[authd]\n rate = 0\n", "TEST:alice:" + password + "\n");
   const Worker worker(daemon);
   ASSERT_TRUE(send(ends[0], getenv("GSS_NTLM_CONF")));
 
-  const Bytes wide = utf16le_from_utf8(password).value();
-  const crypto::NtHash hash = crypto::ntowf_v1(wide);
-  Secrets secrets;
-  secrets.add({reinterpret_cast<const std::uint8_t*>(password.data()), 16}, "the password");
-  secrets.add(wide, "the password in UTF-16");
-  secrets.add(hash.expose(), "the NT hash");
-  secrets.add(
-      crypto::ntowf_v2(hash, utf16le_from_utf8("alice").value(), utf16le_from_utf8("TEST").value())
-          .expose(),
-      "NTOWFv2");
-
+  const crypto::NtHash hash = crypto::ntowf_v1(utf16le_from_utf8(password).value());
+  Secrets secrets = secrets_of(password, hash);
   const char* wanted = getenv("NTLM_AUTHD_LOGONS");
   const long most = wanted != nullptr ? std::atol(wanted) : 20'000;
   const auto end = std::chrono::steady_clock::now() + 8s;
   Credential alice = initiator("TEST\\alice", password);
   long logons = 0;
   while (logons < most && (wanted != nullptr || std::chrono::steady_clock::now() < end)) {
-    Legs legs;
-    ASSERT_EQ(legs.initiate(alice.get()).major, GSS_S_CONTINUE_NEEDED);
-    ASSERT_TRUE(send(ends[0], text(legs.to_acceptor)));
-    const std::string challenge = receive(ends[0]);
-    // Through a buffer that the library releases.
-    gss_buffer_desc in = buffer(challenge);
-    Name target = import("HTTP@host.test.example", GSS_C_NT_HOSTBASED_SERVICE);
-    OM_uint32 minor = 0;
-    ASSERT_EQ(gss_init_sec_context(&minor, alice.get(), &legs.initiator.get(), target.get(),
-                                   &g_ntlm, kProtected, 0, nullptr, &in, nullptr,
-                                   legs.to_acceptor.out(), nullptr, nullptr),
-              GSS_S_COMPLETE);
-    ASSERT_TRUE(send(ends[0], text(legs.to_acceptor)));
-    ASSERT_EQ(receive(ends[0]), "in") << logons;
-    remember(secrets, legs.initiator, legs.to_acceptor.get(), hash);
+    log_in(ends[0], alice, hash, secrets);
+    ASSERT_FALSE(HasFatalFailure()) << logons;
     ++logons;
   }
   const TemporaryDirectory directory;

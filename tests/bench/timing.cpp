@@ -192,15 +192,8 @@ void measure(const std::string& store, std::size_t attempts, std::size_t account
   std::printf("\n");
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  must(argc >= 2, "usage: timing MECH_CONF [attempts of each kind [accounts [NTLM_AUTHD]]]");
-  const std::size_t attempts = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 100'000;
-  const std::size_t accounts = argc > 3 ? std::strtoull(argv[3], nullptr, 10) : 100'000;
-  must(attempts > 1 && accounts > 0, "a number is not one");
-
-  const test::TemporaryDirectory directory;
+// The same accounts as a database and as a text file.
+void write_accounts(const test::TemporaryDirectory& directory, std::size_t accounts) {
   std::string text;
   auto edit = store::DatabaseEdit::begin(directory.path("lmdb"));
   must(edit.has_value(), "the database cannot be begun");
@@ -213,35 +206,54 @@ int main(int argc, char** argv) {
   }
   must(edit->commit().has_value(), "the database cannot be written");
   directory.write("text", text);
+}
 
+std::string configure(const test::TemporaryDirectory& directory, const char* file,
+                      const std::string& store, const char* more) {
+  directory.write(file, "[ntlm]\n store = " + store + ":" + directory.path(store) +
+                            "\n netbios_computer = SERVER\n netbios_domain = DOMAIN\n"
+                            "[policy]\n lockout_threshold = 0\n[audit]\n syslog = no\n" +
+                            more);
+  return directory.path(file);
+}
+
+// ntlm-authd before the text store.
+pid_t start_daemon(const test::TemporaryDirectory& directory, const char* program) {
+  const std::string file =
+      configure(directory, "authd.conf", "text", "[authd]\n rate = 0\n failures_per_second = 0\n");
+  const std::string socket = directory.path("authd");
+  const pid_t daemon = ::fork();
+  if (daemon == 0) {
+    ::execl(program, program, "--config", file.c_str(), "--socket", socket.c_str(), nullptr);
+    std::_Exit(1);
+  }
+  for (int tries = 0; tries < 500 && ::access(socket.c_str(), F_OK) != 0; ++tries) {
+    ::usleep(10'000);
+  }
+  return daemon;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  must(argc >= 2, "usage: timing MECH_CONF [attempts of each kind [accounts [NTLM_AUTHD]]]");
+  const std::size_t attempts = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 100'000;
+  const std::size_t accounts = argc > 3 ? std::strtoull(argv[3], nullptr, 10) : 100'000;
+  must(attempts > 1 && accounts > 0, "a number is not one");
+
+  const test::TemporaryDirectory directory;
+  write_accounts(directory, accounts);
   ::setenv("GSS_MECH_CONFIG", argv[1], 1);
   std::printf("%-5s %9s %9s %9s %8s %8s %8s %8s %8s %8s\n", "store", "accounts", "known ns",
               "unknown", "t", "t 99%", "t 95%", "t 90%", "t 75%", "t 50%");
-  const auto configure = [&](const char* file, const std::string& store, const char* more) {
-    directory.write(file, "[ntlm]\n store = " + store + ":" + directory.path(store) +
-                              "\n netbios_computer = SERVER\n netbios_domain = DOMAIN\n"
-                              "[policy]\n lockout_threshold = 0\n[audit]\n syslog = no\n" +
-                              more);
-    return directory.path(file);
-  };
   pid_t daemon = 0;
   std::vector<std::string> stores = {"text", "lmdb"};
-  if (argc > 4) {  // before the text store
+  if (argc > 4) {
     stores.emplace_back("authd");
-    const std::string file =
-        configure("authd.conf", "text", "[authd]\n rate = 0\n failures_per_second = 0\n");
-    const std::string socket = directory.path("authd");
-    daemon = ::fork();
-    if (daemon == 0) {
-      ::execl(argv[4], argv[4], "--config", file.c_str(), "--socket", socket.c_str(), nullptr);
-      std::_Exit(1);
-    }
-    for (int tries = 0; tries < 500 && ::access(socket.c_str(), F_OK) != 0; ++tries) {
-      ::usleep(10'000);
-    }
+    daemon = start_daemon(directory, argv[4]);
   }
   for (const std::string& store : stores) {
-    ::setenv("GSS_NTLM_CONF", configure("ntlm.conf", store, "").c_str(), 1);
+    ::setenv("GSS_NTLM_CONF", configure(directory, "ntlm.conf", store, "").c_str(), 1);
     std::fflush(stdout);
     const pid_t child = ::fork();  // a process reads its configuration once
     if (child == 0) {

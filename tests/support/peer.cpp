@@ -57,6 +57,98 @@ void write_field(Bytes& message, std::size_t header_offset, ByteView value) {
   append(message, value);
 }
 
+// The AV pairs of CHALLENGE as the peer sends them back.
+std::vector<RawPair> answered(const Peer& peer, std::vector<RawPair> pairs) {
+  if (!pairs.empty()) {
+    pairs.pop_back();  // MsvAvEOL
+  }
+  if (peer.av_flags != 0) {
+    pairs.push_back({6, {static_cast<std::uint8_t>(peer.av_flags), 0, 0, 0}});
+  }
+  if (peer.binding_hash) {
+    pairs.push_back({10, *peer.binding_hash});
+  }
+  if (!peer.target.empty()) {
+    pairs.push_back({9, utf16(peer.target)});
+  }
+  pairs.push_back({0, {}});
+  if (peer.on_pairs) {
+    peer.on_pairs(pairs);
+  }
+  return pairs;
+}
+
+// The specification's temp.
+Bytes client_challenge(const Peer& peer, ByteView challenge) {
+  const std::vector<RawPair> issued = pairs_of(challenge);
+  Bytes temp{1, 1, 0, 0, 0, 0, 0, 0};
+  append_number(temp, peer.timestamp.value_or(timestamp_of(issued)), 8);
+  temp.insert(temp.end(), 8, 0xaa);
+  temp.resize(temp.size() + 4);
+  for (const RawPair& pair : answered(peer, issued)) {
+    append_number(temp, pair.id, 2);
+    append_number(temp, pair.claimed_length.value_or(static_cast<std::uint16_t>(pair.value.size())),
+                  2);
+    append(temp, pair.value);
+  }
+  temp.resize(temp.size() + 4);
+  if (peer.on_temp) {
+    peer.on_temp(temp);
+  }
+  return temp;
+}
+
+// What is sent of a name, as the proof takes it: UTF-16.
+Bytes widened(const Peer& peer, const Bytes& sent) {
+  if (!peer.oem) {
+    return sent;
+  }
+  Bytes out;
+  for (const std::uint8_t byte : sent) {
+    out.push_back(byte);
+    out.push_back(0);
+  }
+  return out;
+}
+
+struct Proof {
+  Bytes response;       // NTLMv2_RESPONSE
+  Bytes encrypted_key;  // EncryptedRandomSessionKey; empty without KEY_EXCH
+  Bytes exported_key;
+};
+
+Proof prove(const Peer& peer, ByteView challenge, const Bytes& user, const Bytes& domain,
+            bool exchange) {
+  const Bytes temp = client_challenge(peer, challenge);
+  crypto::ServerChallenge server{};
+  std::copy_n(challenge.begin() + 24, 8, server.begin());
+  const crypto::NtHash hash = crypto::ntowf_v1(utf16(peer.password));
+  const auto key = crypto::ntowf_v2(hash, widened(peer, user),
+                                    peer.proof_domain.value_or(widened(peer, domain)));
+  const auto nt_proof = crypto::nt_proof_str(key, server, temp);
+  const auto kxkey = crypto::kxkey_v2(crypto::session_base_key_v2(key, nt_proof));
+
+  Proof proof{Bytes(nt_proof.begin(), nt_proof.end()), {}, Bytes(16, 0x55)};
+  append(proof.response, temp);
+  if (exchange) {
+    std::array<std::uint8_t, 16> exported{};
+    exported.fill(0x55);
+    const auto encrypted = crypto::rc4k(kxkey, exported);
+    proof.encrypted_key.assign(encrypted.begin(), encrypted.end());
+  } else {
+    proof.exported_key.assign(kxkey.expose().begin(), kxkey.expose().end());
+  }
+  return proof;
+}
+
+void write_mic(Bytes& message, ByteView exported_key, ByteView negotiate, ByteView challenge) {
+  const std::array<std::uint8_t, 16> zeros{};
+  const auto mic = crypto::mic(crypto::ExportedSessionKey(exported_key.first<16>()),
+                               {negotiate, challenge, ByteView(message).first(kMicOffset), zeros,
+                                ByteView(message).subspan(kMicOffset + 16)});
+  std::copy(mic.begin(), mic.end(), message.begin() + kMicOffset);
+}
+
 }  // namespace
 
 Bytes utf16(const std::string& ascii) { return utf16le_from_utf8(ascii).value(); }
@@ -84,74 +176,12 @@ Bytes negotiate_message(std::uint32_t flags) {
 }
 
 Bytes Peer::authenticate(ByteView negotiate, ByteView challenge) const {
-  std::vector<RawPair> pairs = pairs_of(challenge);
-  const std::uint64_t issued = timestamp_of(pairs);
-  if (!pairs.empty()) {
-    pairs.pop_back();  // MsvAvEOL
-  }
-  if (av_flags != 0) {
-    pairs.push_back({6, {static_cast<std::uint8_t>(av_flags), 0, 0, 0}});
-  }
-  if (binding_hash) {
-    pairs.push_back({10, *binding_hash});
-  }
-  if (!target.empty()) {
-    pairs.push_back({9, utf16(target)});
-  }
-  pairs.push_back({0, {}});
-  if (on_pairs) {
-    on_pairs(pairs);
-  }
-
-  Bytes temp{1, 1, 0, 0, 0, 0, 0, 0};
-  append_number(temp, timestamp.value_or(issued), 8);
-  temp.insert(temp.end(), 8, 0xaa);
-  temp.resize(temp.size() + 4);
-  for (const RawPair& pair : pairs) {
-    append_number(temp, pair.id, 2);
-    append_number(temp, pair.claimed_length.value_or(static_cast<std::uint16_t>(pair.value.size())),
-                  2);
-    append(temp, pair.value);
-  }
-  temp.resize(temp.size() + 4);
-  if (on_temp) {
-    on_temp(temp);
-  }
-
   const Bytes user_sent = user_bytes.value_or(text_bytes(user, oem));
   const Bytes domain_sent = domain_bytes.value_or(text_bytes(domain, oem));
-  const auto widened = [this](const Bytes& sent) {
-    Bytes out;
-    for (const std::uint8_t byte : sent) {
-      out.push_back(byte);
-      out.push_back(0);
-    }
-    return oem ? out : sent;
-  };
-  crypto::ServerChallenge server{};
-  std::copy_n(challenge.begin() + 24, 8, server.begin());
-  const crypto::NtHash hash = crypto::ntowf_v1(utf16(password));
-  const auto key =
-      crypto::ntowf_v2(hash, widened(user_sent), proof_domain.value_or(widened(domain_sent)));
-  const auto proof = crypto::nt_proof_str(key, server, temp);
-  const auto base = crypto::session_base_key_v2(key, proof);
-  Bytes nt(proof.begin(), proof.end());
-  append(nt, temp);
-
   const std::uint32_t sent_flags = flags.value_or(load32(challenge, 20));
-  const bool exchange = (sent_flags & kKeyExchange) != 0;
-  const auto kxkey = crypto::kxkey_v2(base);
-  std::array<std::uint8_t, 16> exported{};
-  exported.fill(0x55);
-  if (!exchange) {
-    std::copy(kxkey.expose().begin(), kxkey.expose().end(), exported.begin());
-  }
-  session_key.assign(exported.begin(), exported.end());
-  Bytes wrapped;
-  if (exchange) {
-    const auto encrypted = crypto::rc4k(kxkey, exported);
-    wrapped.assign(encrypted.begin(), encrypted.end());
-  }
+  const Proof proof =
+      prove(*this, challenge, user_sent, domain_sent, (sent_flags & kKeyExchange) != 0);
+  session_key = proof.exported_key;
 
   Bytes message{'N', 'T', 'L', 'M', 'S', 'S', 'P', 0, 3, 0, 0, 0};
   message.resize(header_size);
@@ -164,18 +194,13 @@ Bytes Peer::authenticate(ByteView negotiate, ByteView challenge) const {
   write_field(message, 36, user_sent);
   write_field(message, 44, text_bytes(workstation, oem));
   write_field(message, 12, lm_response.value_or(Bytes(24)));
-  write_field(message, 20, nt_response.value_or(nt));
-  write_field(message, 52, encrypted_key.value_or(wrapped));
+  write_field(message, 20, nt_response.value_or(proof.response));
+  write_field(message, 52, encrypted_key.value_or(proof.encrypted_key));
   if (on_message) {
     on_message(message);
   }
   if (header_size >= 88 && message.size() >= 88) {
-    const std::array<std::uint8_t, 16> zeros{};
-    const auto mic =
-        crypto::mic(crypto::ExportedSessionKey(std::span<const std::uint8_t, 16>(exported)),
-                    {negotiate, challenge, ByteView(message).first(kMicOffset), zeros,
-                     ByteView(message).subspan(88)});
-    std::copy(mic.begin(), mic.end(), message.begin() + kMicOffset);
+    write_mic(message, proof.exported_key, negotiate, challenge);
   }
   if (on_final) {
     on_final(message);

@@ -156,13 +156,37 @@ static void HandOver(const char* pszProgram, char* pszPackage, int s, PCtxtHandl
   }
 }
 
+static void ShowClient(PCtxtHandle phContext) {
+  SecPkgContext_Names Names;
+  SECURITY_STATUS ss = QueryContextAttributes(phContext, SECPKG_ATTR_NAMES, &Names);
+
+  if (ss != SEC_E_OK) {
+    MyHandleError("QueryContextAttributes", ss);
+  }
+  printf("client is %s\n", Names.sUserName);
+  FreeContextBuffer(Names.sUserName);
+}
+
+static void Impersonate(PCtxtHandle phContext) {
+  SECURITY_STATUS ss = ImpersonateSecurityContext(phContext);
+
+  if (ss == SEC_E_OK) {
+    printf("impersonating\n");
+    ss = RevertSecurityContext(phContext);
+    if (ss != SEC_E_OK) {
+      MyHandleError("RevertSecurityContext", ss);
+    }
+  } else if (ss != SEC_E_NO_IMPERSONATION) {
+    MyHandleError("ImpersonateSecurityContext", ss);
+  }
+}
+
 int main(int argc, char** argv) {
   CredHandle hCred;
   CtxtHandle hContext;
   TimeStamp Lifetime;
   ULONG ulAttr = 0;
   SecPkgContext_Sizes Sizes;
-  SecPkgContext_Names Names;
   char szText[256];
   SECURITY_STATUS ss;
   int s;
@@ -186,12 +210,7 @@ int main(int argc, char** argv) {
   if ((ulAttr & ASC_RET_CONFIDENTIALITY) == 0) {
     MyHandleError("no confidentiality", 0);
   }
-  ss = QueryContextAttributes(&hContext, SECPKG_ATTR_NAMES, &Names);
-  if (ss != SEC_E_OK) {
-    MyHandleError("QueryContextAttributes", ss);
-  }
-  printf("client is %s\n", Names.sUserName);
-  FreeContextBuffer(Names.sUserName);
+  ShowClient(&hContext);
   ss = QueryContextAttributes(&hContext, SECPKG_ATTR_SIZES, &Sizes);
   if (ss != SEC_E_OK) {
     MyHandleError("QueryContextAttributes", ss);
@@ -201,17 +220,7 @@ int main(int argc, char** argv) {
     MyHandleError("DecryptMessage", 0);
   }
   printf("client says %s\n", szText);
-
-  ss = ImpersonateSecurityContext(&hContext);
-  if (ss == SEC_E_OK) {
-    printf("impersonating\n");
-    ss = RevertSecurityContext(&hContext);
-    if (ss != SEC_E_OK) {
-      MyHandleError("RevertSecurityContext", ss);
-    }
-  } else if (ss != SEC_E_NO_IMPERSONATION) {
-    MyHandleError("ImpersonateSecurityContext", ss);
-  }
+  Impersonate(&hContext);
   if (!SendEncrypted(s, &hContext, &Sizes, "hello, client", 13)) {
     MyHandleError("EncryptMessage", 0);
   }

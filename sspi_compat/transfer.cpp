@@ -6,8 +6,6 @@
 //   [10-13] ISC_REQ_ or ASC_REQ_ flags, little-endian  [14-] the mechanism's token
 //
 // The envelope is not protected and not believed: what was agreed is asked of the imported context.
-#include <cstring>
-#include <ctime>
 
 #include "sspi_compat/flags.h"
 #include "sspi_compat/impersonation.h"

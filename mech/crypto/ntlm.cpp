@@ -11,14 +11,6 @@ namespace {
 
 using Bytes8 = std::array<std::uint8_t, 8>;
 
-// A keyed type from a digest that is wiped here.
-template <typename Key>
-Key take(Digest16& digest) {
-  Key key{std::span<const std::uint8_t, 16>(digest)};
-  wipe(digest.data(), digest.size());
-  return key;
-}
-
 std::array<std::uint8_t, 4> little_endian(std::uint32_t value) {
   return {static_cast<std::uint8_t>(value), static_cast<std::uint8_t>(value >> 8),
           static_cast<std::uint8_t>(value >> 16), static_cast<std::uint8_t>(value >> 24)};
@@ -34,8 +26,9 @@ ByteView with_nul(const char (&text)[N]) {
 
 // [MS-NLMP] 3.3.1
 NtHash ntowf_v1(ByteView password_utf16le) {
-  Digest16 digest = md4(password_utf16le);
-  return take<NtHash>(digest);
+  NtHash hash;
+  md4(password_utf16le, hash.expose_mutable());
+  return hash;
 }
 
 Result<LmHash> lmowf_v1(ByteView password_oem) {
@@ -53,13 +46,9 @@ Result<LmHash> lmowf_v1(ByteView password_oem) {
           byte >= 'a' && byte <= 'z' ? static_cast<std::uint8_t>(byte - 'a' + 'A') : byte;
     }
   }
-  Bytes8 left = des(password.expose().first<7>(), kMagic);
-  Bytes8 right = des(password.expose().last<7>(), kMagic);
   LmHash hash;
-  std::copy(left.begin(), left.end(), hash.expose_mutable().begin());
-  std::copy(right.begin(), right.end(), hash.expose_mutable().begin() + 8);
-  wipe(left.data(), left.size());
-  wipe(right.data(), right.size());
+  des(password.expose().first<7>(), kMagic, hash.expose_mutable().first<8>());
+  des(password.expose().last<7>(), kMagic, hash.expose_mutable().last<8>());
   return hash;
 }
 
@@ -76,8 +65,9 @@ ResponseKeyNt ntowf_v2(const NtHash& hash, ByteView user_utf16le, ByteView domai
     rest = rest.subspan(upper.size());
   }
   mac.update(domain_utf16le);
-  Digest16 digest = mac.finish();
-  return take<ResponseKeyNt>(digest);
+  ResponseKeyNt out;
+  mac.finish(out.expose_mutable());
+  return out;
 }
 
 // [MS-NLMP] 6, DESL(): three DES keys out of 16 bytes and five zeros.
@@ -85,14 +75,11 @@ Response24 desl(std::span<const std::uint8_t, 16> key, std::span<const std::uint
   Secret<21, struct DeslKeyTag> padded;
   std::copy(key.begin(), key.end(), padded.expose_mutable().begin());
   const std::span<const std::uint8_t, 21> keys = padded.expose();
-  const std::array<Bytes8, 3> blocks{des(keys.subspan<0, 7>(), data),
-                                     des(keys.subspan<7, 7>(), data),
-                                     des(keys.subspan<14, 7>(), data)};
   Response24 out;
-  auto at = out.begin();
-  for (const Bytes8& block : blocks) {
-    at = std::copy(block.begin(), block.end(), at);
-  }
+  const std::span<std::uint8_t, 24> blocks = out;
+  des(keys.subspan<0, 7>(), data, blocks.subspan<0, 8>());
+  des(keys.subspan<7, 7>(), data, blocks.subspan<8, 8>());
+  des(keys.subspan<14, 7>(), data, blocks.subspan<16, 8>());
   return out;
 }
 
@@ -104,8 +91,9 @@ Bytes8 session_challenge(const ServerChallenge& server, const ClientChallenge& c
 }
 
 SessionBaseKey session_base_key_v1(const NtHash& hash) {
-  Digest16 digest = md4(hash.expose());
-  return take<SessionBaseKey>(digest);
+  SessionBaseKey key;
+  md4(hash.expose(), key.expose_mutable());
+  return key;
 }
 
 // [MS-NLMP] 3.3.2
@@ -114,8 +102,9 @@ NtProofStr nt_proof_str(const ResponseKeyNt& key, const ServerChallenge& server,
 }
 
 SessionBaseKey session_base_key_v2(const ResponseKeyNt& key, const NtProofStr& proof) {
-  Digest16 digest = hmac_md5(key.expose(), {proof});
-  return take<SessionBaseKey>(digest);
+  SessionBaseKey base;
+  hmac_md5(key.expose(), {proof}, base.expose_mutable());
+  return base;
 }
 
 Response24 lm_response_v2(const ResponseKeyNt& key, const ServerChallenge& server,
@@ -134,8 +123,9 @@ Result<KeyExchangeKey> kxkey_v1(const KxkeyV1Input& input) {
     if (input.lm_response.size() < 8) {
       return fail(Errc::kBadArgument, "KXKEY without an LM response");
     }
-    Digest16 digest = hmac_md5(input.base.expose(), {input.server, input.lm_response.first(8)});
-    return take<KeyExchangeKey>(digest);
+    KeyExchangeKey key;
+    hmac_md5(input.base.expose(), {input.server, input.lm_response.first(8)}, key.expose_mutable());
+    return key;
   }
   if (!input.lm_key && !input.non_nt) {
     return KeyExchangeKey(input.base.expose());
@@ -158,28 +148,24 @@ Result<KeyExchangeKey> kxkey_v1(const KxkeyV1Input& input) {
   Secret<7, struct WeakenedTag> second;
   std::fill(second.expose_mutable().begin(), second.expose_mutable().end(), std::uint8_t{0xBD});
   second.expose_mutable()[0] = lm[7];
-  Bytes8 left = des(lm.first<7>(), answered);
-  Bytes8 right = des(second.expose(), answered);
-  std::copy(right.begin(), right.end(), std::copy(left.begin(), left.end(), out.begin()));
-  wipe(left.data(), left.size());
-  wipe(right.data(), right.size());
+  des(lm.first<7>(), answered, out.first<8>());
+  des(second.expose(), answered, out.last<8>());
   return key;
 }
 
-std::array<std::uint8_t, 16> rc4k(const KeyExchangeKey& key,
-                                  std::span<const std::uint8_t, 16> data) {
-  std::array<std::uint8_t, 16> out;
+void rc4k(const KeyExchangeKey& key, std::span<const std::uint8_t, 16> data,
+          std::span<std::uint8_t, 16> out) {
   Rc4(key.expose()).apply(data, out);
-  return out;
 }
 
 // [MS-NLMP] 3.4.5.2
 SigningKey sign_key(const ExportedSessionKey& key, Direction direction) {
-  Digest16 digest = md5(
-      {key.expose(), direction == Direction::kInitiatorToAcceptor
+  SigningKey out;
+  md5({key.expose(), direction == Direction::kInitiatorToAcceptor
                          ? with_nul("session key to client-to-server signing key magic constant")
-                         : with_nul("session key to server-to-client signing key magic constant")});
-  return take<SigningKey>(digest);
+                         : with_nul("session key to server-to-client signing key magic constant")},
+      out.expose_mutable());
+  return out;
 }
 
 // [MS-NLMP] 3.4.5.3
@@ -189,13 +175,11 @@ SealKeyBytes seal_key(const ExportedSessionKey& key, SealStrength strength, Dire
   const std::span<std::uint8_t, 16> bytes = out.bytes.expose_mutable();
   if (strength.ess) {
     const std::size_t used = strength.key128 ? 16 : strength.key56 ? 7 : 5;
-    Digest16 digest =
-        md5({whole.first(used),
-             direction == Direction::kInitiatorToAcceptor
-                 ? with_nul("session key to client-to-server sealing key magic constant")
-                 : with_nul("session key to server-to-client sealing key magic constant")});
-    std::copy(digest.begin(), digest.end(), bytes.begin());
-    wipe(digest.data(), digest.size());
+    md5({whole.first(used),
+         direction == Direction::kInitiatorToAcceptor
+             ? with_nul("session key to client-to-server sealing key magic constant")
+             : with_nul("session key to server-to-client sealing key magic constant")},
+        bytes);
     return out;
   }
   std::copy(whole.begin(), whole.end(), bytes.begin());
@@ -216,10 +200,8 @@ SealKeyBytes seal_key(const ExportedSessionKey& key, SealStrength strength, Dire
 
 // [MS-NLMP] 3.4.4: connectionless messages
 SealKeyBytes datagram_seal_key(const SealKeyBytes& key, std::uint32_t sequence) {
-  Digest16 digest = md5({key.view(), little_endian(sequence)});
   SealKeyBytes out;
-  std::copy(digest.begin(), digest.end(), out.bytes.expose_mutable().begin());
-  wipe(digest.data(), digest.size());
+  md5({key.view(), little_endian(sequence)}, out.bytes.expose_mutable());
   return out;
 }
 

@@ -57,8 +57,8 @@ struct KxkeyV1Input {
 Result<KeyExchangeKey> kxkey_v1(const KxkeyV1Input& input);
 
 // RC4K of 16 bytes: EncryptedRandomSessionKey in either direction ([MS-NLMP] 3.1.5.1.2, 3.2.5.1.2).
-std::array<std::uint8_t, 16> rc4k(const KeyExchangeKey& key,
-                                  std::span<const std::uint8_t, 16> data);
+void rc4k(const KeyExchangeKey& key, std::span<const std::uint8_t, 16> data,
+          std::span<std::uint8_t, 16> out);
 
 enum class Direction : std::uint8_t { kInitiatorToAcceptor, kAcceptorToInitiator };
 // SIGNKEY ([MS-NLMP] 3.4.5.2), ESS only; SEALKEY (3.4.5.3): 16 bytes with ESS, 8 or 16 without.

@@ -37,16 +37,16 @@ bool kernel_in_fips_mode() {
   return answer;
 }
 
-Digest16 HmacMd5Key::mac(std::span<const ByteView> parts) const {
+void HmacMd5Key::mac(std::initializer_list<ByteView> parts, Digest16Span out) const {
   HmacMd5 stream(*this);
   for (const ByteView part : parts) {
     stream.update(part);
   }
-  return stream.finish();
+  stream.finish(out);
 }
 
-Digest16 hmac_md5(ByteView key, std::initializer_list<ByteView> parts) {
-  return HmacMd5Key(key).mac(parts);
+void hmac_md5(ByteView key, std::initializer_list<ByteView> parts, Digest16Span out) {
+  HmacMd5Key(key).mac(parts, out);
 }
 
 std::array<std::uint8_t, 8> des_key(std::span<const std::uint8_t, 7> key) {

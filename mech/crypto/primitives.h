@@ -27,8 +27,17 @@ Result<void> available();
 // True when /proc/sys/crypto/fips_enabled says 1; read once.
 bool kernel_in_fips_mode();
 
-Digest16 md4(ByteView data);
-Digest16 md5(std::initializer_list<ByteView> parts);
+// Digests of secrets are secrets: written where they belong, and wiped wherever they were made. The
+// forms that return one leave a copy on the stack; they are for what anyone may know.
+using Digest16Span = std::span<std::uint8_t, 16>;
+
+void md4(ByteView data, Digest16Span out);
+void md5(std::initializer_list<ByteView> parts, Digest16Span out);
+inline Digest16 md5(std::initializer_list<ByteView> parts) {
+  Digest16 out;
+  md5(parts, out);
+  return out;
+}
 
 // A secret key's inner and outer MD5 states, made once and used for many messages: HMAC-MD5 at the
 // price of the data.
@@ -41,10 +50,7 @@ class HmacMd5Key {
   HmacMd5Key(HmacMd5Key&&) noexcept;
   HmacMd5Key& operator=(HmacMd5Key&&) noexcept;
 
-  Digest16 mac(std::initializer_list<ByteView> parts) const {
-    return mac(std::span<const ByteView>(parts.begin(), parts.size()));
-  }
-  Digest16 mac(std::span<const ByteView> parts) const;
+  void mac(std::initializer_list<ByteView> parts, Digest16Span out) const;
 
   struct State;  // of the back end, in storage_
   State& state();
@@ -66,7 +72,12 @@ class HmacMd5 {
   HmacMd5& operator=(const HmacMd5&) = delete;
 
   void update(ByteView data);
-  Digest16 finish();  // once, and last
+  void finish(Digest16Span out);  // once, and last
+  Digest16 finish() {
+    Digest16 out;
+    finish(out);
+    return out;
+  }
 
   struct State;  // of the back end, in storage_
   State& state();
@@ -77,7 +88,12 @@ class HmacMd5 {
   alignas(16) std::array<std::uint8_t, kStorageSize> storage_;
 };
 
-Digest16 hmac_md5(ByteView key, std::initializer_list<ByteView> parts);
+void hmac_md5(ByteView key, std::initializer_list<ByteView> parts, Digest16Span out);
+inline Digest16 hmac_md5(ByteView key, std::initializer_list<ByteView> parts) {
+  Digest16 out;
+  hmac_md5(key, parts, out);
+  return out;
+}
 
 // An RC4 stream. It cannot be copied, since two users of one state are a two-time pad; to try a
 // message that may prove wrong, checkpoint() before it and rollback() after it.
@@ -119,8 +135,8 @@ class Rc4 {
 };
 
 // DES-ECB of one block under a 56-bit key of 7 bytes ([MS-NLMP] 6, DES()).
-std::array<std::uint8_t, 8> des(std::span<const std::uint8_t, 7> key,
-                                std::span<const std::uint8_t, 8> block);
+void des(std::span<const std::uint8_t, 7> key, std::span<const std::uint8_t, 8> block,
+         std::span<std::uint8_t, 8> out);
 // before: the CRC of the data in front of this, to go on from.
 std::uint32_t crc32(ByteView data, std::uint32_t before = 0);
 

@@ -74,23 +74,20 @@ void take_in(EVP_MD_CTX* context, ByteView data) {
   must(EVP_DigestUpdate(context, data.data(), data.size()) == 1);
 }
 
-template <std::size_t N>
-std::array<std::uint8_t, N> finish(EVP_MD_CTX* context) {
-  std::array<std::uint8_t, N> out;
+// out has room for the algorithm's digest.
+void finish(EVP_MD_CTX* context, std::span<std::uint8_t> out) {
   must(EVP_DigestFinal_ex(context, out.data(), nullptr) == 1);
-  return out;
 }
 
-template <std::size_t N>
-std::array<std::uint8_t, N> digest(const EVP_MD* algorithm, ByteView prefix,
-                                   std::initializer_list<ByteView> parts) {
+void digest(const EVP_MD* algorithm, ByteView prefix, std::initializer_list<ByteView> parts,
+            std::span<std::uint8_t> out) {
   const ErrorQueueMark mark;
   const DigestContext context = new_digest(algorithm);
   take_in(context.get(), prefix);
   for (const ByteView part : parts) {
     take_in(context.get(), part);
   }
-  return finish<N>(context.get());
+  finish(context.get(), out);
 }
 
 }  // namespace
@@ -105,14 +102,16 @@ Result<void> available() {
   return {};
 }
 
-Digest16 md4(ByteView data) { return digest<16>(algorithms().md4, data, {}); }
+void md4(ByteView data, Digest16Span out) { digest(algorithms().md4, data, {}, out); }
 
-Digest16 md5(std::initializer_list<ByteView> parts) {
-  return digest<16>(algorithms().md5, {}, parts);
+void md5(std::initializer_list<ByteView> parts, Digest16Span out) {
+  digest(algorithms().md5, {}, parts, out);
 }
 
 std::array<std::uint8_t, 32> sha256(ByteView prefix, std::initializer_list<ByteView> parts) {
-  return digest<32>(algorithms().sha256, prefix, parts);
+  std::array<std::uint8_t, 32> out;
+  digest(algorithms().sha256, prefix, parts, out);
+  return out;
 }
 
 // ---- HMAC-MD5 -------------------------------------------------------------------------
@@ -136,8 +135,7 @@ HmacMd5Key::HmacMd5Key(ByteView key) {
   const ErrorQueueMark mark;
   std::array<std::uint8_t, kBlock> block{};
   if (key.size() > kBlock) {
-    const Digest16 hashed = md5({key});
-    std::copy(hashed.begin(), hashed.end(), block.begin());
+    md5({key}, std::span(block).first<16>());
   } else {
     std::copy(key.begin(), key.end(), block.begin());
   }
@@ -189,13 +187,14 @@ void HmacMd5::update(ByteView data) {
   take_in(state().working.get(), data);
 }
 
-Digest16 HmacMd5::finish() {
+void HmacMd5::finish(Digest16Span out) {
   const ErrorQueueMark mark;
   EVP_MD_CTX* const working = state().working.get();
-  const Digest16 inner = crypto::finish<16>(working);
+  Digest16 inner;
+  crypto::finish(working, inner);
   must(EVP_MD_CTX_copy_ex(working, key_.state().outer.get()) == 1);
   take_in(working, inner);
-  return crypto::finish<16>(working);
+  crypto::finish(working, out);
 }
 
 // ---- RC4 ------------------------------------------------------------------------------
@@ -319,19 +318,17 @@ Result<Rc4> Rc4::restore(std::span<const std::uint8_t, kExportSize> in) {
 
 // ---- DES ------------------------------------------------------------------------------
 
-std::array<std::uint8_t, 8> des(std::span<const std::uint8_t, 7> key,
-                                std::span<const std::uint8_t, 8> block) {
+void des(std::span<const std::uint8_t, 7> key, std::span<const std::uint8_t, 8> block,
+         std::span<std::uint8_t, 8> out) {
   const ErrorQueueMark mark;
   const CipherContext context(EVP_CIPHER_CTX_new());
   std::array<std::uint8_t, 8> wide = des_key(key);
-  std::array<std::uint8_t, 8> out;
   int done = 0;
   must(context != nullptr &&
        EVP_EncryptInit_ex2(context.get(), algorithms().des, wide.data(), nullptr, nullptr) == 1 &&
        EVP_CIPHER_CTX_set_padding(context.get(), 0) == 1 &&
        EVP_EncryptUpdate(context.get(), out.data(), &done, block.data(), 8) == 1 && done == 8);
   wipe(wide.data(), wide.size());
-  return out;
 }
 
 }  // namespace ntlm::crypto

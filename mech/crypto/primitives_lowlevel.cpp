@@ -22,26 +22,22 @@ Result<void> available() {
   return {};
 }
 
-Digest16 md4(ByteView data) {
+void md4(ByteView data, Digest16Span out) {
   MD4_CTX context;
-  Digest16 out;
   MD4_Init(&context);
   MD4_Update(&context, data.data(), data.size());
   MD4_Final(out.data(), &context);
   wipe(&context, sizeof context);
-  return out;
 }
 
-Digest16 md5(std::initializer_list<ByteView> parts) {
+void md5(std::initializer_list<ByteView> parts, Digest16Span out) {
   MD5_CTX context;
-  Digest16 out;
   MD5_Init(&context);
   for (const ByteView part : parts) {
     MD5_Update(&context, part.data(), part.size());
   }
   MD5_Final(out.data(), &context);
   wipe(&context, sizeof context);
-  return out;
 }
 
 std::array<std::uint8_t, 32> sha256(ByteView prefix, std::initializer_list<ByteView> parts) {
@@ -69,11 +65,23 @@ namespace {
 
 constexpr std::size_t kBlock = MD5_CBLOCK;
 
-HmacMd5Key::State::Chain chain_after(std::span<const std::uint8_t, kBlock> block) {
+// What a key's states are made with; wiped as one.
+struct Making {
+  std::array<std::uint8_t, kBlock> block{};
   MD5_CTX context;
-  MD5_Init(&context);
-  MD5_Transform(&context, block.data());
-  return {context.A, context.B, context.C, context.D};
+
+  void chain(HmacMd5Key::State::Chain& out) {
+    MD5_Init(&context);
+    MD5_Transform(&context, block.data());
+    out = {context.A, context.B, context.C, context.D};
+  }
+};
+
+void write_word(MD5_LONG word, std::span<std::uint8_t, 4> out) {
+  for (std::uint8_t& byte : out) {
+    byte = static_cast<std::uint8_t>(word);
+    word >>= 8;
+  }
 }
 
 void load(MD5_CTX& context, const HmacMd5Key::State::Chain& chain) {
@@ -95,7 +103,8 @@ const HmacMd5Key::State& HmacMd5Key::state() const {
 HmacMd5Key::HmacMd5Key(ByteView key) {
   static_assert(sizeof(State) <= kStorageSize && std::is_trivially_copyable_v<State>);
   new (storage_.data()) State;
-  std::array<std::uint8_t, kBlock> block{};
+  Making making;
+  std::array<std::uint8_t, kBlock>& block = making.block;
   if (key.size() > kBlock) {
     MD5(key.data(), key.size(), block.data());
   } else {
@@ -104,12 +113,12 @@ HmacMd5Key::HmacMd5Key(ByteView key) {
   for (std::uint8_t& byte : block) {
     byte ^= 0x36;
   }
-  state().inner = chain_after(block);
+  making.chain(state().inner);
   for (std::uint8_t& byte : block) {
     byte ^= 0x36 ^ 0x5C;
   }
-  state().outer = chain_after(block);
-  wipe(block.data(), block.size());
+  making.chain(state().outer);
+  wipe(&making, sizeof making);
 }
 
 HmacMd5Key::~HmacMd5Key() { wipe(storage_.data(), storage_.size()); }
@@ -143,7 +152,7 @@ HmacMd5::State& HmacMd5::state() {
 
 void HmacMd5::update(ByteView data) { MD5_Update(&state().context, data.data(), data.size()); }
 
-Digest16 HmacMd5::finish() {
+void HmacMd5::finish(Digest16Span out) {
   // The outer digest is one block: the inner one, the end mark, and the length of pad and inner
   // digest in bits.
   std::array<std::uint8_t, kBlock> block{};
@@ -155,14 +164,11 @@ Digest16 HmacMd5::finish() {
   block[kBlock - 7] = kBits >> 8;
   load(context, key_.state().outer);
   MD5_Transform(&context, block.data());
-  Digest16 out;
-  std::size_t at = 0;
-  for (const MD5_LONG word : {context.A, context.B, context.C, context.D}) {
-    for (unsigned shift = 0; shift < 32; shift += 8) {
-      out[at++] = static_cast<std::uint8_t>(word >> shift);
-    }
-  }
-  return out;
+  write_word(context.A, out.subspan<0, 4>());
+  write_word(context.B, out.subspan<4, 4>());
+  write_word(context.C, out.subspan<8, 4>());
+  write_word(context.D, out.subspan<12, 4>());
+  wipe(&context.A, 4 * sizeof(MD5_LONG));  // the digest; MD5_Final has wiped the rest
 }
 
 // ---- RC4 ------------------------------------------------------------------------------
@@ -260,19 +266,18 @@ Result<Rc4> Rc4::restore(std::span<const std::uint8_t, kExportSize> in) {
 
 // ---- DES ------------------------------------------------------------------------------
 
-std::array<std::uint8_t, 8> des(std::span<const std::uint8_t, 7> key,
-                                std::span<const std::uint8_t, 8> block) {
+void des(std::span<const std::uint8_t, 7> key, std::span<const std::uint8_t, 8> block,
+         std::span<std::uint8_t, 8> out) {
   std::array<std::uint8_t, 8> wide = des_key(key);
-  DES_cblock key_block, in, out;
+  DES_cblock key_block, in;
   std::copy(wide.begin(), wide.end(), key_block);
   std::copy(block.begin(), block.end(), in);
   DES_key_schedule schedule;
   DES_set_key_unchecked(&key_block, &schedule);
-  DES_ecb_encrypt(&in, &out, &schedule, DES_ENCRYPT);
+  DES_ecb_encrypt(&in, reinterpret_cast<DES_cblock*>(out.data()), &schedule, DES_ENCRYPT);
   wipe(&schedule, sizeof schedule);
   wipe(key_block, sizeof key_block);
   wipe(wide.data(), wide.size());
-  return std::to_array(out);
 }
 
 }  // namespace ntlm::crypto

@@ -240,9 +240,8 @@ Result<crypto::ExportedSessionKey> Acceptor::exported_key(const ExpectAuthentica
     TRY(kxkey, crypto::kxkey_v1(input));
   }
   if (message.encrypted_session_key.size() == 16) {
-    auto plain = crypto::rc4k(kxkey, message.encrypted_session_key.first<16>());
-    crypto::ExportedSessionKey key{std::span<const std::uint8_t, 16>(plain)};
-    wipe(plain.data(), plain.size());
+    crypto::ExportedSessionKey key;
+    crypto::rc4k(kxkey, message.encrypted_session_key.first<16>(), key.expose_mutable());
     return key;
   }
   return crypto::ExportedSessionKey(kxkey.expose());

@@ -238,7 +238,7 @@ Result<Initiator::Keys> Initiator::make_keys(const Answer& answer,
   Keys keys;
   if ((answer.used & kKeyExchange) != 0) {
     random_->fill(keys.exported.expose_mutable());
-    keys.encrypted = crypto::rc4k(kxkey, keys.exported.expose());
+    crypto::rc4k(kxkey, keys.exported.expose(), keys.encrypted.emplace());
   } else {
     keys.exported = crypto::ExportedSessionKey(kxkey.expose());
   }

@@ -131,10 +131,9 @@ Proof prove(const Peer& peer, ByteView challenge, const Bytes& user, const Bytes
   Proof proof{Bytes(nt_proof.begin(), nt_proof.end()), {}, Bytes(16, 0x55)};
   append(proof.response, temp);
   if (exchange) {
-    std::array<std::uint8_t, 16> exported{};
-    exported.fill(0x55);
-    const auto encrypted = crypto::rc4k(kxkey, exported);
-    proof.encrypted_key.assign(encrypted.begin(), encrypted.end());
+    proof.encrypted_key.resize(proof.exported_key.size());
+    crypto::rc4k(kxkey, ByteView(proof.exported_key).first<16>(),
+                 std::span(proof.encrypted_key).first<16>());
   } else {
     proof.exported_key.assign(kxkey.expose().begin(), kxkey.expose().end());
   }

@@ -2,6 +2,11 @@
 #include "crypto/ntlm.h"
 
 #include <gtest/gtest.h>
+#include <pthread.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <memory>
 
 #include "support/vectors.h"
 
@@ -42,8 +47,13 @@ LmHash lm_hash() { return *lmowf_v1(input("password_oem")); }
 ServerChallenge server() { return eight(input("server_challenge")); }
 ClientChallenge client() { return eight(input("client_challenge")); }
 ExportedSessionKey exported() { return key_of<ExportedSessionKey>(input("random_session_key")); }
+std::string under(const KeyExchangeKey& key, std::span<const std::uint8_t, 16> data) {
+  std::array<std::uint8_t, 16> out;
+  rc4k(key, data, out);
+  return to_hex(out);
+}
 std::string encrypted(const KeyExchangeKey& key) {
-  return to_hex(rc4k(key, sixteen(input("random_session_key"))));
+  return under(key, sixteen(input("random_session_key")));
 }
 
 // ---- NTLMv1, [MS-NLMP] 4.2.2 ---------------------------------------------------------
@@ -217,8 +227,7 @@ TEST(Handshake, ProofKeysAndMicOfAWholeExchange) {
   EXPECT_EQ(to_hex(response.first(16)), to_hex(proof));
   const SessionBaseKey base = session_base_key_v2(key, proof);
   EXPECT_EQ(to_hex(base.expose()), to_hex(value("session_base_key")));
-  EXPECT_EQ(to_hex(rc4k(kxkey_v2(base), sixteen(value("encrypted_key")))),
-            to_hex(value("exported_key")));
+  EXPECT_EQ(under(kxkey_v2(base), sixteen(value("encrypted_key"))), to_hex(value("exported_key")));
   Bytes without_mic = authenticate;
   std::fill_n(without_mic.begin() + 72, 16, std::uint8_t{0});
   EXPECT_EQ(to_hex(mic(exported(), {value("negotiate"), value("challenge"), without_mic})),
@@ -266,6 +275,63 @@ TEST(ChannelBindings, EveryPartCounts) {
     }
   }
 }
+
+// ---- What is left behind -------------------------------------------------------------
+
+// Runs a computation on a stack of its own; whether that holds the secret afterwards. The secret
+// itself is made elsewhere.
+template <typename Compute>
+bool stays_on_the_stack(Compute compute) {
+  constexpr std::size_t kSize = 1u << 18;
+  using Key = decltype(compute());
+  struct Work {
+    Compute compute;
+    std::unique_ptr<Key> key;
+  } work{compute, nullptr};
+  const std::unique_ptr<void, decltype(&std::free)> stack(std::aligned_alloc(4096, kSize),
+                                                          &std::free);
+  std::memset(stack.get(), 0, kSize);
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstack(&attributes, stack.get(), kSize);
+  pthread_t thread;
+  const auto run = [](void* argument) -> void* {
+    auto* const its = static_cast<Work*>(argument);
+    its->key.reset(new Key(its->compute()));
+    return nullptr;
+  };
+  EXPECT_EQ(pthread_create(&thread, &attributes, run, &work), 0);
+  EXPECT_EQ(pthread_join(thread, nullptr), 0);
+  pthread_attr_destroy(&attributes);
+  // Half of it: the last word of a digest may be a coincidence of registers, eight bytes are not.
+  return memmem(stack.get(), kSize, work.key->expose().data(), 8) != nullptr;
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST(Keys, NoneIsLeftOnTheStack) {
+  const Bytes data(24, 0x42);
+  const ServerChallenge challenge{1, 2, 3};
+  const NtHash hash = nt_hash();
+  const ResponseKeyNt owf = ntowf_v2(hash, data, data);
+  const SessionBaseKey base = session_base_key_v1(hash);
+  const KeyExchangeKey kxkey = kxkey_v2(base);
+  const ExportedSessionKey whole = exported();
+  const KxkeyV1Input v1{base, nullptr, data, challenge, true, false, false};
+  EXPECT_FALSE(stays_on_the_stack([&] { return ntowf_v1(data); }));
+  EXPECT_FALSE(stays_on_the_stack([&] { return ntowf_v2(hash, data, data); }));
+  EXPECT_FALSE(stays_on_the_stack([&] { return session_base_key_v1(hash); }));
+  EXPECT_FALSE(stays_on_the_stack([&] { return session_base_key_v2(owf, {}); }));
+  EXPECT_FALSE(stays_on_the_stack([&] { return *kxkey_v1(v1); }));
+  EXPECT_FALSE(stays_on_the_stack([&] {
+    ExportedSessionKey key;
+    rc4k(kxkey, ByteView(data).first<16>(), key.expose_mutable());
+    return key;
+  }));
+  for (const Direction way : {Direction::kInitiatorToAcceptor, Direction::kAcceptorToInitiator}) {
+    EXPECT_FALSE(stays_on_the_stack([&] { return sign_key(whole, way); }));
+  }
+}
+#endif
 
 }  // namespace
 }  // namespace ntlm::crypto

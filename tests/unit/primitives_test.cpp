@@ -66,8 +66,11 @@ TEST_F(Primitives, FipsIsToldFromTheKernelsWord) {
 }
 
 TEST_F(Primitives, Md4OfRfc1320) {
-  for_each_example("md4",
-                   [](auto value) { EXPECT_EQ(to_hex(md4(value("in"))), to_hex(value("out"))); });
+  for_each_example("md4", [](auto value) {
+    Digest16 out;
+    md4(value("in"), out);
+    EXPECT_EQ(to_hex(out), to_hex(value("out")));
+  });
 }
 
 TEST_F(Primitives, Md5OfRfc1321InAnyParts) {
@@ -80,12 +83,18 @@ TEST_F(Primitives, Md5OfRfc1321InAnyParts) {
   });
 }
 
+Digest16 mac(const HmacMd5Key& key, std::initializer_list<ByteView> parts) {
+  Digest16 out;
+  key.mac(parts, out);
+  return out;
+}
+
 TEST_F(Primitives, HmacMd5OfRfc2202WithAKeyUsedTwice) {
   for_each_example("hmac-md5", [](auto value) {
     const HmacMd5Key key{ByteView(value("key"))};
     const ByteView in = value("in");
-    EXPECT_EQ(to_hex(key.mac({in})), to_hex(value("out")));
-    EXPECT_EQ(to_hex(key.mac({in.first(1), in.subspan(1)})), to_hex(value("out")));
+    EXPECT_EQ(to_hex(mac(key, {in})), to_hex(value("out")));
+    EXPECT_EQ(to_hex(mac(key, {in.first(1), in.subspan(1)})), to_hex(value("out")));
     EXPECT_EQ(to_hex(hmac_md5(value("key"), {in})), to_hex(value("out")));
   });
 }
@@ -93,12 +102,12 @@ TEST_F(Primitives, HmacMd5OfRfc2202WithAKeyUsedTwice) {
 TEST_F(Primitives, HmacMd5KeyGoesOnWhereItIsMovedTo) {
   const Bytes in(100, 7);
   HmacMd5Key first{ByteView(in).first(16)};
-  const Digest16 before = first.mac({in});
+  const Digest16 before = mac(first, {in});
   HmacMd5Key second = std::move(first);
-  EXPECT_EQ(second.mac({in}), before);
+  EXPECT_EQ(mac(second, {in}), before);
   HmacMd5Key third{ByteView(in).first(5)};
   third = std::move(second);
-  EXPECT_EQ(third.mac({in}), before);
+  EXPECT_EQ(mac(third, {in}), before);
 }
 
 TEST_F(Primitives, HmacSha256OfRfc4231) {
@@ -183,7 +192,9 @@ TEST_F(Primitives, Rc4ExportThatNoKeyGives) {
 
 TEST_F(Primitives, DesUnder56Bits) {
   for_each_example("des", [](auto value) {
-    EXPECT_EQ(to_hex(des(exactly<7>(value("key")), exactly<8>(value("in")))), to_hex(value("out")));
+    std::array<std::uint8_t, 8> out;
+    des(exactly<7>(value("key")), exactly<8>(value("in")), out);
+    EXPECT_EQ(to_hex(out), to_hex(value("out")));
   });
 }
 
@@ -229,7 +240,8 @@ TEST_F(Primitives, ErrorQueueStaysAsTheApplicationLeftIt) {
   const unsigned long before = ERR_peek_last_error();
   const std::array<std::uint8_t, 32> key{};
   EXPECT_FALSE(open_export(key, {}, Bytes(64)));
-  (void)md4({});
+  Digest16 out;
+  md4({}, out);
   (void)hmac_md5({}, {});
   EXPECT_EQ(ERR_peek_last_error(), before);
   EXPECT_EQ(ERR_get_error(), before);

@@ -16,8 +16,6 @@ constexpr ULONG kMostCharacters = 256;  // page SEC_WINNT_AUTH_IDENTITY
 constexpr ULONG kForeignEncryption = SEC_WINNT_AUTH_IDENTITY_FLAGS_SYSTEM_PROTECTED |
                                      SEC_WINNT_AUTH_IDENTITY_FLAGS_USER_PROTECTED |
                                      SEC_WINNT_AUTH_IDENTITY_FLAGS_SYSTEM_ENCRYPTED;
-constexpr GUID kPasswordType = {
-    0x28BFC32F, 0x10F6, 0x4738, {0x98, 0xD1, 0x1A, 0xC0, 0x61, 0xDF, 0x71, 0x6A}};
 
 // The key that hides passwords in blocks, of this process only.
 const std::array<unsigned char, kMostCharacters * sizeof(WCHAR)>& hiding_key() {
@@ -142,7 +140,8 @@ std::optional<Span> password_span(const void* block, const Block& header) {
   std::memcpy(&packed, static_cast<const char*>(block) + header.PackedCredentialsOffset,
               sizeof packed);
   const SEC_WINNT_AUTH_BYTE_VECTOR& data = packed.AuthData.CredData;
-  if (std::memcmp(&packed.AuthData.CredType, &kPasswordType, sizeof kPasswordType) != 0 ||
+  if (std::memcmp(&packed.AuthData.CredType, &SEC_WINNT_AUTH_DATA_TYPE_PASSWORD, sizeof(GUID)) !=
+          0 ||
       !inside(data.ByteArrayOffset, data.ByteArrayLength, header.PackedCredentialsLength) ||
       data.ByteArrayLength % sizeof(WCHAR) != 0 || data.ByteArrayLength > hiding_key().size()) {
     return std::nullopt;
@@ -281,7 +280,7 @@ IdentityBlock make_block(const Identity& identity) {
     Packed packed{};
     packed.cbHeaderLength = sizeof packed;
     packed.cbStructureLength = packed_size;
-    packed.AuthData.CredType = kPasswordType;
+    packed.AuthData.CredType = SEC_WINNT_AUTH_DATA_TYPE_PASSWORD;
     packed.AuthData.CredData = {sizeof packed, bytes(*password)};
     std::memcpy(block.get() + header.PackedCredentialsOffset, &packed, sizeof packed);
     put(header.PackedCredentialsOffset + static_cast<ULONG>(sizeof packed), *password);

@@ -25,12 +25,17 @@ typedef enum {
 
 /*
  * GetUserNameEx: the name of the thread's effective user, the impersonated one while it
- * impersonates. NameSamCompatible  HOST\user, or the DOMAIN\user that was impersonated NameDisplay
- * the full name in the account database nSize: in, room in characters with the NUL; out, characters
- * without the NUL, or those needed with it. Answers FALSE with GetLastError(): ERROR_MORE_DATA
- * (room too small or no buffer; nothing is written but nSize), ERROR_NONE_MAPPED (NameUnknown, any
- * other format), ERROR_INVALID_PARAMETER (nSize is NULL). Source: secext.h; behaviour as Wine's
- * secur32 test finds it on Windows.
+ * impersonates.
+ *
+ * NameFormat: NameSamCompatible is HOST\user, or the DOMAIN\user that was impersonated; NameDisplay
+ * is the full name in the account database; there is no other.
+ *
+ * nSize: in, room in characters with the NUL; out, characters without the NUL, or those needed with
+ * it.
+ *
+ * Answers FALSE with GetLastError(): ERROR_MORE_DATA (room too small or no buffer; nothing is
+ * written but nSize), ERROR_NONE_MAPPED (NameUnknown, any other format), ERROR_INVALID_PARAMETER
+ * (nSize is NULL). Source: secext.h; behaviour as Wine's secur32 test finds it on Windows.
  */
 BOOLEAN SEC_ENTRY GetUserNameExA(EXTENDED_NAME_FORMAT NameFormat, LPSTR lpNameBuffer, PULONG nSize);
 BOOLEAN SEC_ENTRY GetUserNameExW(EXTENDED_NAME_FORMAT NameFormat, LPWSTR lpNameBuffer,

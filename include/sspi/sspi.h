@@ -84,6 +84,13 @@ typedef struct _SECURITY_INTEGER {
 typedef SECURITY_INTEGER TimeStamp;
 typedef SECURITY_INTEGER* PTimeStamp;
 
+/* Lengths in bytes; no function here takes or gives one. */
+typedef struct _SECURITY_STRING {
+  unsigned short Length;
+  unsigned short MaximumLength;
+  unsigned short* Buffer;
+} SECURITY_STRING, *PSECURITY_STRING;
+
 typedef struct _SecBuffer {
   ULONG cbBuffer; /* bytes */
   ULONG BufferType;
@@ -494,6 +501,11 @@ typedef struct _SecPkgContext_TargetInformation {
   ULONG MarshalledTargetInfoLength; /* bytes */
   unsigned char* MarshalledTargetInfo;
 } SecPkgContext_TargetInformation, *PSecPkgContext_TargetInformation;
+/* Of SASL, which is not here: no attribute answers it. */
+typedef struct _SecPkgContext_AuthzID {
+  ULONG AuthzIDLength; /* bytes */
+  char* AuthzID;
+} SecPkgContext_AuthzID, *PSecPkgContext_AuthzID;
 typedef struct _SecPkgContext_AccessToken {
   void* AccessToken;
 } SecPkgContext_AccessToken, *PSecPkgContext_AccessToken;
@@ -664,7 +676,10 @@ typedef union _SEC_WINNT_AUTH_IDENTITY_INFO {
 } SEC_WINNT_AUTH_IDENTITY_INFO, *PSEC_WINNT_AUTH_IDENTITY_INFO;
 typedef PSEC_WINNT_AUTH_IDENTITY_INFO PSEC_WINNT_AUTH_IDENTITY_OPAQUE;
 
-/* The credential inside an EX2 block; offsets count from this structure's own start. */
+/* The credential inside an EX2 block; offsets count from this structure's own start. A password is
+ * the one type that is read here. */
+static const GUID SEC_WINNT_AUTH_DATA_TYPE_PASSWORD = {
+    0x28BFC32F, 0x10F6, 0x4738, {0x98, 0xD1, 0x1A, 0xC0, 0x61, 0xDF, 0x71, 0x6A}};
 typedef struct _SEC_WINNT_AUTH_BYTE_VECTOR {
   ULONG ByteArrayOffset;
   USHORT ByteArrayLength;
@@ -838,7 +853,8 @@ typedef SECURITY_STATUS(SEC_ENTRY* SET_CREDENTIALS_ATTRIBUTES_FN_W)(PCredHandle 
  * phCredential: OUTBOUND or BOTH; may be NULL after the first leg. phContext: NULL (or {0,0}) on
  * the first leg, then the handle from phNewContext, which may be the same variable. pszTargetName:
  * the service's SPN ("HTTP/www.example.com"). fContextReq: ISC_REQ_ flags; CONFIDENTIALITY implies
- * INTEGRITY; REPLAY_DETECT and SEQUENCE_DETECT too. A flag that the package does not know is
+ * INTEGRITY; REPLAY_DETECT and SEQUENCE_DETECT too. NO_INTEGRITY lets INTEGRITY be ignored, except
+ * by package NTLM. A flag that the package does not know is
  * ignored; DATAGRAM and PROMPT_FOR_CREDS are SEC_E_UNSUPPORTED_FUNCTION. TargetDataRep, Reserved1,
  * Reserved2: no effect. pInput: the server's SECBUFFER_TOKEN, at any index; NULL or without a token
  * on the first leg; SECBUFFER_CHANNEL_BINDINGS beside it on any leg (the last leg that has them
@@ -890,7 +906,8 @@ typedef SECURITY_STATUS(SEC_ENTRY* INITIALIZE_SECURITY_CONTEXT_FN_W)(
  * a failed context), SEC_E_INVALID_TOKEN (also: no token), SEC_E_LOGON_DENIED,
  * SEC_E_NO_AUTHENTICATING_AUTHORITY, SEC_E_BAD_BINDINGS, SEC_E_MESSAGE_ALTERED (the MIC is wrong),
  * SEC_E_WRONG_PRINCIPAL, SEC_E_BUFFER_TOO_SMALL, SEC_E_TIME_SKEW, SEC_E_OUT_OF_SEQUENCE (the
- * context is complete), SEC_E_SECURITY_QOS_FAILED, SEC_E_UNSUPPORTED_FUNCTION (DATAGRAM),
+ * context is complete), SEC_E_SECURITY_QOS_FAILED (the client does not agree to a protection that
+ * require_flags or the mechanism's policy demands), SEC_E_UNSUPPORTED_FUNCTION (DATAGRAM),
  * SEC_E_INSUFFICIENT_MEMORY, SEC_E_INTERNAL_ERROR; never SEC_I_COMPLETE_NEEDED or
  * SEC_I_COMPLETE_AND_CONTINUE. A failed first leg leaves no context; after a later one delete it
  * with DeleteSecurityContext. Source: page AcceptSecurityContext (NTLM).
@@ -1047,10 +1064,10 @@ typedef SECURITY_STATUS(SEC_ENTRY* ENCRYPT_MESSAGE_FN)(PCtxtHandle phContext, UL
  * message, and one DATA buffer that comes back pointing at the plaintext inside it. On failure no
  * plaintext is left. A message that was only signed (EncryptMessage with SECQOP_WRAP_NO_ENCRYPT, or
  * MakeSignature) passes too, and *pfQOP (may be NULL) is SECQOP_WRAP_NO_ENCRYPT then: who needs
- * secrecy must look. For an encrypted one NTLM leaves it alone, Kerberos writes 0. SEC_E_OK, SEC_E_MESSAGE_ALTERED, SEC_E_OUT_OF_SEQUENCE,
- * SEC_E_INCOMPLETE_MESSAGE (a STREAM shorter than a signature), SEC_E_INVALID_TOKEN (buffers),
- * SEC_E_UNSUPPORTED_FUNCTION, SEC_E_INVALID_HANDLE, SEC_E_CONTEXT_EXPIRED, SEC_E_DECRYPT_FAILURE.
- * Source: page DecryptMessage (General, NTLM).
+ * secrecy must look. For an encrypted one NTLM leaves it alone, Kerberos writes 0. SEC_E_OK,
+ * SEC_E_MESSAGE_ALTERED, SEC_E_OUT_OF_SEQUENCE, SEC_E_INCOMPLETE_MESSAGE (a STREAM shorter than a
+ * signature), SEC_E_INVALID_TOKEN (buffers), SEC_E_UNSUPPORTED_FUNCTION, SEC_E_INVALID_HANDLE,
+ * SEC_E_CONTEXT_EXPIRED, SEC_E_DECRYPT_FAILURE. Source: page DecryptMessage (General, NTLM).
  */
 SECURITY_STATUS SEC_ENTRY DecryptMessage(PCtxtHandle phContext, PSecBufferDesc pMessage,
                                          ULONG MessageSeqNo, PULONG pfQOP);
@@ -1277,8 +1294,8 @@ SECURITY_STATUS SEC_ENTRY SspiCompareAuthIdentities(PSEC_WINNT_AUTH_IDENTITY_OPA
                                                     PBOOLEAN SameSuppliedIdentity);
 /*
  * SspiMarshalAuthIdentity, SspiUnmarshalAuthIdentity: the block as bytes (freed by SspiLocalFree)
- * and back; lengths in bytes, all offsets are checked. A hidden password stays hidden both ways, and
- * only this process can show it: decrypt what another is to read. SEC_E_OK,
+ * and back; lengths in bytes, all offsets are checked. A hidden password stays hidden both ways,
+ * and only this process can show it: decrypt what another is to read. SEC_E_OK,
  * SEC_E_UNKNOWN_CREDENTIALS, SEC_E_INVALID_PARAMETER. Source: page.
  */
 SECURITY_STATUS SEC_ENTRY SspiMarshalAuthIdentity(PSEC_WINNT_AUTH_IDENTITY_OPAQUE AuthIdentity,
@@ -1327,7 +1344,12 @@ SECURITY_STATUS SEC_ENTRY SspiPrepareForCredWrite(
     PSEC_WINNT_AUTH_IDENTITY_OPAQUE AuthIdentity, PCWSTR pszTargetName,
     PULONG pCredmanCredentialType, PCWSTR* ppszCredmanTargetName, PCWSTR* ppszCredmanUserName,
     PUCHAR* ppCredentialBlob, PULONG pCredentialBlobSize);
-/* SspiPromptForCredentials: ERROR_NOT_SUPPORTED; there is no dialogue here. */
+/* SspiPromptForCredentials: ERROR_NOT_SUPPORTED, whatever dwFlags; there is no dialogue here. */
+#define SSPIPFC_CREDPROV_DO_NOT_SAVE 0x00000001
+#define SSPIPFC_SAVE_CRED_BY_CALLER SSPIPFC_CREDPROV_DO_NOT_SAVE
+#define SSPIPFC_NO_CHECKBOX 0x00000002
+#define SSPIPFC_CREDPROV_DO_NOT_LOAD 0x00000004
+#define SSPIPFC_USE_CREDUIBROKER 0x00000008
 ULONG SEC_ENTRY SspiPromptForCredentialsA(LPCSTR pszTargetName, PVOID pUiInfo, ULONG dwAuthError,
                                           LPCSTR pszPackage,
                                           PSEC_WINNT_AUTH_IDENTITY_OPAQUE pInputAuthIdentity,

@@ -27,7 +27,7 @@ SECURITY_STATUS acquire(const Char* principal, const Char* package_name, ULONG u
                    "fCredentialUse is neither INBOUND, OUTBOUND nor BOTH");
   }
   if (!settings().error.empty()) {
-    return failure_with_text(SEC_E_INTERNAL_ERROR, settings().error);
+    return failure(SEC_E_INTERNAL_ERROR, settings().error);
   }
   auto principal_text = text_of(principal);
   if (!principal_text) {

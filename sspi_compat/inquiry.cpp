@@ -6,6 +6,7 @@
 #include <array>
 
 #include "gssapi_ntlm.h"
+#include "sspi_compat/settings.h"
 
 namespace sspi {
 namespace {
@@ -99,6 +100,19 @@ Name client_name(const Context& context) {
   return Name(source);
 }
 
+std::string target_name(const Context& context) {
+  if (context.is_ntlm()) {
+    return inquire(context,
+                   {GSS_NTLM_INQ_TARGET_NAME_OID_STRING, GSS_NTLM_INQ_TARGET_NAME_OID_LENGTH})
+        .expose();
+  }
+  gss_name_t target = GSS_C_NO_NAME;
+  OM_uint32 minor = 0;
+  gss_inquire_context(&minor, context.gss, nullptr, &target, nullptr, nullptr, nullptr, nullptr,
+                      nullptr);
+  return display(Name(target).get());
+}
+
 std::string display(gss_name_t name) {
   // NTLM's name is put together of its parts: its text has the form of ntlm.conf's display_form,
   // and an account without a domain may have an '@' of its own.
@@ -143,6 +157,11 @@ void set_acceptor_options(Context& context) {
                  : 0;
   options |=
       (context.required & ASC_REQ_ALLOW_NULL_SESSION) != 0 ? 0 : GSS_NTLM_ACCEPT_NO_ANONYMOUS;
+  // What [sspi] require_flags names is refused by NTLM itself, before it calls the logon a success.
+  const ULONG needed = settings().require_flags & context.required;
+  constexpr ULONG kSigned = ASC_REQ_INTEGRITY | ASC_REQ_REPLAY_DETECT | ASC_REQ_SEQUENCE_DETECT;
+  options |= (needed & kSigned) != 0 ? GSS_NTLM_ACCEPT_REQUIRE_SIGN : 0;
+  options |= (needed & ASC_REQ_CONFIDENTIALITY) != 0 ? GSS_NTLM_ACCEPT_REQUIRE_SEAL : 0;
   set_option(&context.gss,
              {GSS_NTLM_SET_ACCEPT_OPTIONS_OID_STRING, GSS_NTLM_SET_ACCEPT_OPTIONS_OID_LENGTH},
              options);

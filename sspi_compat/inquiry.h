@@ -22,6 +22,8 @@ ULONG negotiated_flags(const Context& context);
 
 // The client as the context knows it.
 Name client_name(const Context& context);
+// The service that the client meant, as text; empty when it named none.
+std::string target_name(const Context& context);
 // A name's text: NTLM's is "DOMAIN\user", or "user" where the account has no domain.
 std::string display(gss_name_t name);
 // Values of a name attribute (GSS_NTLM_ATTR_...).

@@ -1,38 +1,25 @@
 // SPDX-License-Identifier: MIT
-// Statuses of the GSS-API become SECURITY_STATUS by one table each way; and how C++ meets C
-// (guard).
+// Statuses of the GSS-API become SECURITY_STATUS by tables; and how C++ meets C (guard).
 #pragma once
 
 #include <gssapi/gssapi.h>
 
 #include <new>
-#include <string>
+#include <string_view>
 
 #include "sspi_compat/last_failure.h"
 
 namespace sspi {
 
 // What was being done: the same major status means different things to different calls.
-enum class Call : std::uint8_t {
-  kAcquire,
-  kInitiate,
-  kAccept,
-  kSeal,
-  kUnseal,
-  kTransfer,
-  kInquire
-};
+enum class Call : std::uint8_t { kAcquire, kInitiate, kAccept, kSeal, kUnseal, kTransfer };
 
 // The status for a failed GSS call: by minor first, then by major. Remembers both for the calling
 // thread (SspiCompatGetLastNtStatus and kin). mechanism is whose minor it is; SPNEGO's hides the
 // one beneath, which is asked for.
 SECURITY_STATUS status_of(Call call, OM_uint32 major, OM_uint32 minor, gss_const_OID mechanism);
-// The other way: what a GSS-API mechanism over SSPI would answer.
-OM_uint32 major_of(SECURITY_STATUS status);
-// A failure of ours with a text for SspiCompatGetLastText: a string literal, or nothing.
-SECURITY_STATUS failure(SECURITY_STATUS status, const char* text);
-// The same with a text made for the occasion (configuration errors).
-SECURITY_STATUS failure_with_text(SECURITY_STATUS status, const std::string& text);
+// A failure of ours with a text for SspiCompatGetLastText, which is copied; "" for none.
+SECURITY_STATUS failure(SECURITY_STATUS status, std::string_view text);
 
 // Called at the end of each exported function: sets the thread's "last" values, returns status.
 SECURITY_STATUS set_last(SECURITY_STATUS status) noexcept;

@@ -3,6 +3,9 @@
 // clients; Negotiate that begins raw.
 #include <sys/fsuid.h>
 
+#include <fstream>
+#include <sstream>
+
 #include "support.h"
 
 namespace sspi_test {
@@ -13,7 +16,15 @@ const bool configured = add_configuration(
     "[policy]\n    allow_anonymous = yes\n"
     "[sspi]\n    impersonation = identity\n    require_flags = ASC_REQ_CONFIDENTIALITY "
     "ASC_REQ_INTEGRITY\n"
-    "    negotiate_form = raw\n");
+    "    negotiate_form = raw\n"
+    "[audit]\n    json = " +
+    private_path("audit.jsonl") + "\n");
+
+std::string audit_records() {
+  std::ostringstream text;
+  text << std::ifstream(private_path("audit.jsonl")).rdbuf();
+  return text.str();
+}
 
 TEST(Settings, NamesHaveSspisFormWhateverTheMechanismShows) {
   Pair pair;
@@ -48,7 +59,11 @@ TEST(Settings, S45_AFlagThatIsRequiredAndAskedForMustBeGranted) {
     Server server;
     client.request = one.client;
     server.request = one.server;
+    const std::size_t before = audit_records().size();
     EXPECT_EQ(exchange(client, server).server, one.expected);
+    // What is refused was not recorded as a logon.
+    const std::string records = audit_records().substr(before);
+    EXPECT_EQ(records.find(R"("event":"accept","result":"success")") != records.npos, one.expected == SEC_E_OK) << records;
     SecPkgContext_SessionKey key{};
     if (one.expected != SEC_E_OK) {
       EXPECT_EQ(QueryContextAttributesA(&server.context, SECPKG_ATTR_SESSION_KEY, &key),
@@ -70,6 +85,11 @@ TEST(Settings, AnAnonymousClientNeedsTheServersConsent) {
         << SspiCompatGetLastText();
     if (request != 0) {
       EXPECT_TRUE(server.attributes & ASC_RET_NULL_SESSION);
+      SecBuffer packed{0, SECBUFFER_EMPTY, nullptr};
+      Side other;
+      ASSERT_EQ(ExportSecurityContext(&server.context, 0, &packed, nullptr), SEC_E_OK);
+      EXPECT_EQ(ImportSecurityContextA("NTLM", &packed, nullptr, &other.context), SEC_E_OK);
+      FreeContextBuffer(packed.pvBuffer);
     }
   }
 }

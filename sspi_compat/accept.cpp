@@ -55,7 +55,9 @@ SECURITY_STATUS accept_leg(const Leg& leg, Context& context, Output& output) {
   if (context.gss != GSS_C_NO_CONTEXT) {
     set_acceptor_options(context);
   }
-  if ((leg.requested & ASC_REQ_PROXY_BINDINGS) != 0 && &context.package == &kKerberos) {
+  // NTLM is told to compare them without consequence; Kerberos, which Negotiate may choose, can
+  // not.
+  if ((leg.requested & ASC_REQ_PROXY_BINDINGS) != 0 && &context.package != &kNtlm) {
     bindings.present = false;
   }
   gss_buffer_desc input = input_buffer(token);

@@ -73,9 +73,8 @@ std::string own_host() {
 
 template <typename Char>
 SECURITY_STATUS query_native_names(Context& context, void* buffer) {
-  const bool named = context.initiator && !context.target.empty();
   auto client = hand_out_text<Char>(display(client_name(context).get()));
-  auto server = hand_out_text<Char>(named ? context.target : own_host());
+  auto server = hand_out_text<Char>(context.initiator ? context.target : own_host());
   if (client == nullptr || server == nullptr) {
     return SEC_E_INTERNAL_ERROR;
   }
@@ -109,8 +108,6 @@ std::string av_value(std::string_view pairs, unsigned wanted) {
 
 constexpr std::string_view kTargetInfo(GSS_NTLM_INQ_TARGET_INFO_OID_STRING,
                                        GSS_NTLM_INQ_TARGET_INFO_OID_LENGTH);
-constexpr std::string_view kTargetName(GSS_NTLM_INQ_TARGET_NAME_OID_STRING,
-                                       GSS_NTLM_INQ_TARGET_NAME_OID_LENGTH);
 
 // Who vouches for the client: the server's domain as it told the client; the account's as the
 // server found it.
@@ -139,8 +136,8 @@ SECURITY_STATUS query_client_target(Context& context, void* buffer) {
   if (context.initiator) {
     return SEC_E_UNSUPPORTED_FUNCTION;
   }
-  const SecretText found = inquire(context, kTargetName);
-  auto text = hand_out_text<SEC_WCHAR>(found.expose());
+  const std::string found = context.is_ntlm() ? target_name(context) : "";
+  auto text = hand_out_text<SEC_WCHAR>(found);
   if (found.empty() || text == nullptr) {
     return SEC_E_UNSUPPORTED_FUNCTION;
   }
@@ -352,8 +349,8 @@ constexpr Attribute kAttributes[] = {
 constexpr ULONG kAnySize = 0xFFFFFFFF;
 
 SECURITY_STATUS query(PCtxtHandle handle, ULONG number, void* buffer, ULONG size, bool wide) {
-  const auto context = contexts().find(handle, Hold::kBoth);
-  if (!context || context->state == Context::State::kDead) {
+  const auto context = live_context(handle);
+  if (!context) {
     return SEC_E_INVALID_HANDLE;
   }
   for (const Attribute& attribute : kAttributes) {
@@ -400,15 +397,11 @@ SECURITY_STATUS QueryContextAttributesExW(PCtxtHandle phContext, ULONG ulAttribu
 }
 
 SECURITY_STATUS SetContextAttributesA(PCtxtHandle phContext, ULONG, void*, ULONG) {
-  return guard([&] {
-    return contexts().find(phContext) ? SEC_E_UNSUPPORTED_FUNCTION : SEC_E_INVALID_HANDLE;
-  });
+  return guard([&] { return if_live(phContext, SEC_E_UNSUPPORTED_FUNCTION); });
 }
 
 SECURITY_STATUS SetContextAttributesW(PCtxtHandle phContext, ULONG, void*, ULONG) {
-  return guard([&] {
-    return contexts().find(phContext) ? SEC_E_UNSUPPORTED_FUNCTION : SEC_E_INVALID_HANDLE;
-  });
+  return guard([&] { return if_live(phContext, SEC_E_UNSUPPORTED_FUNCTION); });
 }
 
 }  // extern "C"

@@ -8,14 +8,6 @@
 #include "sspi_compat/status.h"
 
 namespace sspi {
-namespace {
-
-SECURITY_STATUS for_live(PCtxtHandle handle, SECURITY_STATUS status) {
-  return contexts().find(handle) ? status : SEC_E_INVALID_HANDLE;
-}
-
-}  // namespace
-
 Context::~Context() {
   OM_uint32 minor = 0;
   gss_delete_sec_context(&minor, &gss, GSS_C_NO_BUFFER);
@@ -55,11 +47,11 @@ using namespace sspi;
 extern "C" {
 
 SECURITY_STATUS CompleteAuthToken(PCtxtHandle phContext, PSecBufferDesc) {
-  return guard([&] { return for_live(phContext, SEC_E_OK); });
+  return guard([&] { return if_live(phContext, SEC_E_OK); });
 }
 
 SECURITY_STATUS ApplyControlToken(PCtxtHandle phContext, PSecBufferDesc) {
-  return guard([&] { return for_live(phContext, SEC_E_UNSUPPORTED_FUNCTION); });
+  return guard([&] { return if_live(phContext, SEC_E_UNSUPPORTED_FUNCTION); });
 }
 
 SECURITY_STATUS DeleteSecurityContext(PCtxtHandle phContext) {

@@ -5,7 +5,7 @@
 //   Challenged   a leg that wants another   the next leg, Delete, SIZES, FLAGS, PACKAGE_INFO,
 //                                           NEGOTIATION_INFO
 //   Open         the last leg, Import       everything but a leg (SEC_E_OUT_OF_SEQUENCE)
-//   Dead         a failed leg, DELETE_OLD   Delete only; everything else is SEC_E_INVALID_HANDLE
+//   Dead         a failed leg, DELETE_OLD   Delete, Revert; everything else is SEC_E_INVALID_HANDLE
 //
 // Whoever looks a context up says what it holds of it (registry.h): its sending or its receiving,
 // so that one thread may encrypt while another decrypts; a leg, an export and what looks at the
@@ -55,12 +55,12 @@ class Context {
   gss_ctx_id_t gss = GSS_C_NO_CONTEXT;
   const Package* spoken = nullptr;  // package of the mechanism that is spoken
   gss_OID mechanism = GSS_C_NO_OID;
-  OM_uint32 granted = 0;                   // GSS ret_flags
-  ULONG required = 0;                      // ISC_REQ_ or ASC_REQ_ of the last leg
-  ULONG returned = 0;                      // pfContextAttr of the last leg
-  std::string target;                      // initiator: as the caller wrote it
-  Name target_name;                        // the same for GSS, until the context is Open
-  std::int64_t started = 0;                // seconds since 1970
+  OM_uint32 granted = 0;     // GSS ret_flags
+  ULONG required = 0;        // ISC_REQ_ of the first leg, or ASC_REQ_ of the last
+  ULONG returned = 0;        // pfContextAttr of the last leg
+  std::string target;        // initiator: as the caller wrote it, or an import found it
+  Name target_name;          // the same for GSS, until the context is Open
+  std::int64_t started = 0;  // seconds since 1970
   std::shared_ptr<Credential> credential;  // for further legs: no longer than they may come
   SecHandle token{};                       // acceptor: for SECPKG_ATTR_ACCESS_TOKEN, made on demand
 
@@ -74,6 +74,20 @@ static_assert(std::is_trivially_destructible_v<Contexts>);
 inline Contexts& contexts() {
   static constinit Contexts registry;
   return registry;
+}
+
+// A context that is not Dead, with both directions held: what it may be asked then is up to the
+// call.
+inline Contexts::Borrowed live_context(const SecHandle* handle) {
+  auto context = contexts().find(handle, Hold::kBoth);
+  if (context && context->state == Context::State::kDead) {
+    context.give_back();
+  }
+  return context;
+}
+// For a call that has nothing to ask of it.
+inline SECURITY_STATUS if_live(const SecHandle* handle, SECURITY_STATUS status) {
+  return live_context(handle) ? status : SEC_E_INVALID_HANDLE;
 }
 
 // How every call on messages begins: an Open context and what is held of it. Nothing when the

@@ -131,7 +131,7 @@ class Impersonation {
 thread_local Impersonation impersonation;  // its destructor is the thread's end
 
 SECURITY_STATUS impersonate(PCtxtHandle handle) {
-  const auto context = contexts().find(handle, Hold::kBoth);
+  const auto context = live_context(handle);
   if (!context) {
     return SEC_E_INVALID_HANDLE;
   }
@@ -261,7 +261,7 @@ SECURITY_STATUS RevertSecurityContext(PCtxtHandle phContext) {
 
 SECURITY_STATUS QuerySecurityContextToken(PCtxtHandle phContext, PHANDLE Token) {
   return guard([&] {
-    const auto context = contexts().find(phContext, Hold::kBoth);
+    const auto context = live_context(phContext);
     if (!context) {
       return SEC_E_INVALID_HANDLE;
     }

@@ -96,7 +96,10 @@ SECURITY_STATUS first_initiate(const std::shared_ptr<Credential>& credential, st
   auto context = std::make_unique<Context>(credential->package(), true);
   context->credential = credential;
   context->target = std::move(target);
-  context->required = leg.requested;
+  // Page: NO_INTEGRITY, which Negotiate and Kerberos know, lets INTEGRITY be ignored.
+  const bool ignored =
+      (leg.requested & ISC_REQ_NO_INTEGRITY) != 0 && &credential->package() != &kNtlm;
+  context->required = leg.requested & ~(ignored ? ULONG{ISC_REQ_INTEGRITY} : 0);
   const SECURITY_STATUS status = initiate_leg(leg, *context, output);
   if (status >= 0) {
     *leg.new_context = contexts().open(std::move(context));

@@ -64,8 +64,8 @@ void report(const Leg& leg, Context& context, const Output& output, OM_uint32 li
   const ULONG allocated =
       context.initiator ? ULONG{ISC_RET_ALLOCATED_MEMORY} : ULONG{ASC_RET_ALLOCATED_MEMORY};
   const OM_uint32 granted = complete ? context.granted : 0;
-  context.returned = context.initiator ? isc_returned(leg.requested, granted)
-                                       : asc_returned(leg.requested, granted);
+  context.returned = context.initiator ? isc_returned(context.required, granted)
+                                       : asc_returned(context.required, granted);
   context.returned |= output.allocated() ? allocated : 0;
   if (leg.attributes != nullptr) {
     *leg.attributes = context.returned;

@@ -2,10 +2,13 @@
 // A context on its way to another process. The mechanism's own token, which it protects, in an
 // envelope:
 //
-//   [0-7] "SSPIctx1"  [8] package  [9] 1 for the client's side, 2 for the server's
-//   [10-13] ISC_REQ_ or ASC_REQ_ flags, little-endian  [14-] the mechanism's token
+//   [0-7] "SSPIctx2"  [8] package  [9] 1 for the client's side, 2 for the server's
+//   [10-13] ISC_REQ_ or ASC_REQ_ flags, little-endian  [14-29] seal  [30-] the mechanism's token
 //
-// The envelope is not protected and not believed: what was agreed is asked of the imported context.
+// The seal is the context's own pseudo-random function (RFC 4401) of [0-13], so that a context
+// whose token is sealed with transfer_key cannot be given other flags on its way: ASC_REQ_NO_TOKEN
+// keeps a client's identity from the importer. It is zeros for a null session, which has no key.
+// What was agreed is asked of the imported context.
 
 #include "sspi_compat/flags.h"
 #include "sspi_compat/impersonation.h"
@@ -15,9 +18,21 @@
 namespace sspi {
 namespace {
 
-constexpr std::string_view kMagic = "SSPIctx1";
-constexpr std::size_t kEnvelope = 14;
+constexpr std::string_view kMagic = "SSPIctx2";
+constexpr std::size_t kSealed = 14;
+constexpr std::size_t kSealSize = 16;
+constexpr std::size_t kEnvelope = kSealed + kSealSize;
 constexpr const Package* kOrder[] = {&kNtlm, &kNegotiate, &kKerberos};
+
+std::string seal_of(gss_ctx_id_t gss, std::string_view bytes) {
+  gss_buffer_desc input = input_buffer(bytes);
+  Buffer seal;
+  OM_uint32 minor = 0;
+  return gss_pseudo_random(&minor, gss, GSS_C_PRF_KEY_FULL, &input, kSealSize, seal.out()) ==
+                 GSS_S_COMPLETE
+             ? std::string(seal.view())
+             : std::string(kSealSize, '\0');
+}
 
 struct Envelope {
   const Package* package = nullptr;
@@ -37,7 +52,7 @@ std::string write_envelope(const Context& context) {
   for (unsigned i = 0; i < 4; ++i) {
     bytes.push_back(static_cast<char>(context.required >> 8 * i));
   }
-  return bytes;
+  return bytes + seal_of(context.gss, bytes);
 }
 
 bool read_envelope(std::string_view bytes, Envelope& envelope) {
@@ -95,8 +110,7 @@ SECURITY_STATUS reset_token(std::string_view token, gss_const_OID mechanism, Buf
   return status;
 }
 
-HandedOut<char> packed(const Context& context, std::string_view token) {
-  const std::string envelope = write_envelope(context);
+HandedOut<char> packed(std::string_view envelope, std::string_view token) {
   HandedOut<char> block(static_cast<char*>(hand_out(envelope.size() + token.size())));
   envelope.copy(block.get(), envelope.size());
   token.copy(block.get() + envelope.size(), token.size());
@@ -104,7 +118,7 @@ HandedOut<char> packed(const Context& context, std::string_view token) {
 }
 
 SECURITY_STATUS export_context(PCtxtHandle handle, ULONG flags, PSecBuffer result, void** token) {
-  const auto context = contexts().find(handle, Hold::kBoth);
+  const auto context = live_context(handle);
   if (!context) {
     return SEC_E_INVALID_HANDLE;
   }
@@ -116,42 +130,41 @@ SECURITY_STATUS export_context(PCtxtHandle handle, ULONG flags, PSecBuffer resul
     return SEC_E_UNSUPPORTED_FUNCTION;
   }
   if (context->state != Context::State::kOpen) {
-    return context->state == Context::State::kDead ? SEC_E_INVALID_HANDLE : SEC_E_NOT_SUPPORTED;
+    return SEC_E_NOT_SUPPORTED;
+  }
+  const bool reset = (flags & SECPKG_CONTEXT_EXPORT_RESET_NEW) != 0;
+  if (reset && !context->is_ntlm()) {
+    return failure(SEC_E_UNSUPPORTED_FUNCTION, "the mechanism cannot begin anew");
   }
   auto client =
       token != nullptr && check_has_token(*context) == SEC_E_OK ? make_token(*context) : nullptr;
+  const std::string envelope = write_envelope(*context);
   Buffer exported;
   SECURITY_STATUS status = export_token(&context->gss, context->mechanism, exported);
   if (status != SEC_E_OK) {
     return status;
   }
-  context->state = Context::State::kDead;  // it is gone, unless it comes back
-  if ((flags & SECPKG_CONTEXT_EXPORT_DELETE_OLD) == 0) {
-    status = import_token(exported.view(), context->mechanism, &context->gss);
-    if (status != SEC_E_OK) {
-      return failure(status, "the context could not be kept");
-    }
-    context->state = Context::State::kOpen;
+  // It is gone; and back, so that a failure from here on leaves it as it was.
+  context->state = Context::State::kDead;
+  status = import_token(exported.view(), context->mechanism, &context->gss);
+  if (status != SEC_E_OK) {
+    return failure(status, "the context could not be kept");
   }
-  HandedOut<char> block;
-  std::size_t size = kEnvelope;
-  if ((flags & SECPKG_CONTEXT_EXPORT_RESET_NEW) != 0) {
-    Buffer fresh;
-    status = reset_token(exported.view(), context->mechanism, fresh);
-    block = status == SEC_E_OK ? packed(*context, fresh.view()) : nullptr;
-    size += fresh.view().size();
-  } else {
-    block = packed(*context, exported.view());
-    size += exported.view().size();
-  }
+  context->state = Context::State::kOpen;
+  Buffer fresh;
+  status = reset ? reset_token(exported.view(), context->mechanism, fresh) : SEC_E_OK;
   if (status != SEC_E_OK) {
     return status;
   }
+  auto block = packed(envelope, reset ? fresh.view() : exported.view());
   if (token != nullptr) {
     *token = client != nullptr ? handle_of(tokens().open(std::move(client))) : nullptr;
   }
-  result->cbBuffer = static_cast<ULONG>(size);
+  result->cbBuffer = static_cast<ULONG>(handed_out_size(block.get()));
   result->pvBuffer = block.release();
+  if ((flags & SECPKG_CONTEXT_EXPORT_DELETE_OLD) != 0) {
+    context->kill();
+  }
   return SEC_E_OK;
 }
 
@@ -166,8 +179,9 @@ SECURITY_STATUS import_context(const Char* package_name, const SecBuffer* bytes,
   if (bytes == nullptr || bytes->pvBuffer == nullptr || handle == nullptr) {
     return SEC_E_INVALID_PARAMETER;
   }
+  const std::string_view packed(static_cast<const char*>(bytes->pvBuffer), bytes->cbBuffer);
   Envelope envelope;
-  if (!read_envelope({static_cast<const char*>(bytes->pvBuffer), bytes->cbBuffer}, envelope)) {
+  if (!read_envelope(packed, envelope)) {
     return failure(SEC_E_INVALID_TOKEN, "not an exported context");
   }
   if (envelope.package != package) {
@@ -189,8 +203,15 @@ SECURITY_STATUS import_context(const Char* package_name, const SecBuffer* bytes,
       open == 0 || (initiator != 0) != envelope.initiator) {
     return failure(SEC_E_INVALID_TOKEN, "not a complete context of that side");
   }
+  if (!equal_secret(seal_of(context->gss, packed.substr(0, kSealed)),
+                    packed.substr(kSealed, kSealSize))) {
+    return failure(SEC_E_INVALID_TOKEN, "the envelope was changed on its way");
+  }
   context->required = envelope.required;
   context->opened(mechanism, granted);
+  if (context->initiator) {
+    context->target = target_name(*context);
+  }
   context->returned = envelope.initiator ? isc_returned(envelope.required, granted)
                                          : asc_returned(envelope.required, granted);
   *handle = contexts().open(std::move(context));

@@ -842,6 +842,11 @@ ULONG av_flags(const std::string& authenticate) {
   return at == std::string::npos ? 0 : flags_of(authenticate, at + 4);
 }
 
+TEST(Wire, NoIntegrityIsNotForNtlm) {
+  Pair pair(ISC_REQ_INTEGRITY | ISC_REQ_NO_INTEGRITY);
+  EXPECT_TRUE(pair.client.attributes & ISC_RET_INTEGRITY);
+}
+
 TEST(Wire, AnUnverifiedTargetIsSaidOnlyWhenAsked) {
   for (const ULONG request : {0u, ISC_REQ_UNVERIFIED_TARGET_NAME}) {
     Client client;

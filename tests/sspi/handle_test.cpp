@@ -66,6 +66,20 @@ TEST(Handles, StaleOnesStayInvalidWhenTheirSlotIsUsedAgain) {
   SecInvalidateHandle(&pair.server.context);
 }
 
+TEST(Handles, OfADeadContextAdmitItsDeletionOnly) {
+  Client client("NTLM", kUser, "wrong");
+  Server server;
+  ASSERT_EQ(exchange(client, server).server, SEC_E_LOGON_DENIED);
+  std::vector<SECURITY_STATUS> answers = all_context_calls(&server.context);
+  EXPECT_EQ(answers.back(), SEC_E_OK);  // DeleteSecurityContext
+  answers.pop_back();
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    constexpr std::size_t kRevert = 10;  // who impersonates may go back, whatever became of it
+    EXPECT_EQ(answers[i], i == kRevert ? SEC_E_NO_IMPERSONATION : SEC_E_INVALID_HANDLE) << i;
+  }
+  SecInvalidateHandle(&server.context);
+}
+
 TEST(Handles, InventedOnesAreInvalid) {
   Pair pair;
   std::mt19937_64 random(7);

@@ -221,13 +221,16 @@ TEST_F(Kerberos, ChannelBindingsCount) {
                          {nullptr, "one", 0, SEC_E_BAD_BINDINGS},
                          {nullptr, "one", ASC_REQ_ALLOW_MISSING_BINDINGS, SEC_E_OK},
                          {"other", "one", ASC_REQ_PROXY_BINDINGS, SEC_E_OK}};
-  for (const auto& row : kRows) {
-    Two two("Kerberos");
-    two.client.bindings = row.client != nullptr ? make_bindings(row.client) : "";
-    two.server.bindings = make_bindings(row.server);
-    two.server.request = row.request;
-    EXPECT_EQ(exchange(two.client, two.server).server, row.expected)
-        << (row.client != nullptr ? row.client : "none") << ": " << SspiCompatGetLastText();
+  for (const char* package : {"Kerberos", "Negotiate"}) {
+    for (const auto& row : kRows) {
+      Two two(package);
+      two.client.bindings = row.client != nullptr ? make_bindings(row.client) : "";
+      two.server.bindings = make_bindings(row.server);
+      two.server.request = row.request;
+      EXPECT_EQ(exchange(two.client, two.server).server, row.expected)
+          << package << ", " << (row.client != nullptr ? row.client : "none") << ": "
+          << SspiCompatGetLastText();
+    }
   }
 }
 
@@ -242,6 +245,29 @@ TEST_F(Kerberos, TheContextTravels) {
   ASSERT_EQ(ImportSecurityContextA("Kerberos", &packed, nullptr, &other.context), SEC_E_OK);
   FreeContextBuffer(packed.pvBuffer);
   EXPECT_EQ(session_key(other), session_key(two.client));
+}
+
+TEST_F(Kerberos, AResetThatItCannotDoLeavesTheContextAlone) {
+  Two two("Kerberos");
+  two.client.request = ISC_REQ_CONFIDENTIALITY;
+  ASSERT_EQ(exchange(two.client, two.server).server, SEC_E_OK);
+  SecBuffer packed{0, SECBUFFER_EMPTY, nullptr};
+  EXPECT_EQ(
+      ExportSecurityContext(&two.server.context,
+                            SECPKG_CONTEXT_EXPORT_RESET_NEW | SECPKG_CONTEXT_EXPORT_DELETE_OLD,
+                            &packed, nullptr),
+      SEC_E_UNSUPPORTED_FUNCTION);
+  EXPECT_EQ(session_key(two.server), session_key(two.client));
+}
+
+TEST_F(Kerberos, NoIntegrityTakesIntegrityBack) {
+  for (const ULONG also : {ULONG{0}, ULONG{ISC_REQ_NO_INTEGRITY}}) {
+    Two two("Kerberos");
+    two.client.request = ISC_REQ_INTEGRITY | also;
+    ASSERT_EQ(exchange(two.client, two.server).server, SEC_E_OK) << SspiCompatGetLastText();
+    EXPECT_EQ((two.client.attributes & ISC_RET_INTEGRITY) != 0, also == 0);
+    EXPECT_EQ((two.server.attributes & ASC_RET_INTEGRITY) != 0, also == 0);
+  }
 }
 
 TEST_F(Kerberos, WhatGoesWrongHasItsStatus) {

@@ -80,6 +80,17 @@ TEST_P(Transfer, TheContextGoesOnWhereItWas) {
   EXPECT_EQ(flags.Flags, pair.server.attributes);
 }
 
+TEST_P(Transfer, AClientStillKnowsWhomItMeant) {
+  Pair pair(ISC_REQ_CONFIDENTIALITY, 0, GetParam());
+  Side other;
+  ASSERT_EQ(import(exported(pair.client, 0), other, GetParam()), SEC_E_OK);
+  SecPkgContext_NativeNamesA names{};
+  ASSERT_EQ(QueryContextAttributesA(&other.context, SECPKG_ATTR_NATIVE_NAMES, &names), SEC_E_OK);
+  EXPECT_STREQ(names.sServerName, "HTTP/www.example.com");
+  FreeContextBuffer(names.sClientName);
+  FreeContextBuffer(names.sServerName);
+}
+
 TEST_P(Transfer, DeleteOldEndsTheOldOne) {
   Pair pair(ISC_REQ_CONFIDENTIALITY, 0, GetParam());
   exported(pair.server, SECPKG_CONTEXT_EXPORT_DELETE_OLD);
@@ -128,13 +139,26 @@ TEST(TransferBad, EveryCutAndFlippedByteIsAnInvalidToken) {
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     Side other;
     EXPECT_NE(import(bytes.substr(0, i), other), SEC_E_OK) << i;
-    if (i == 8 || (i >= 10 && i < 14)) {
-      continue;  // the package (NOT_FOUND) and the flags asked for, which prove nothing
+    if (i == 8) {
+      continue;  // the package: NOT_FOUND
     }
     std::string flipped = bytes;
     flipped[i] ^= 0x40;
     EXPECT_EQ(import(flipped, other), SEC_E_INVALID_TOKEN) << i;
   }
+}
+
+// The exporter keeps its client's identity to itself: whoever carries the bytes cannot change that.
+TEST(TransferBad, NoTokenStaysNoToken) {
+  Pair pair(ISC_REQ_INTEGRITY, ASC_REQ_NO_TOKEN);
+  std::string bytes = exported(pair.server, 0);
+  Side other, changed;
+  ASSERT_EQ(import(bytes, other), SEC_E_OK) << SspiCompatGetLastText();
+  HANDLE token = nullptr;
+  EXPECT_EQ(QuerySecurityContextToken(&other.context, &token), SEC_E_NO_IMPERSONATION);
+  constexpr std::size_t kHighestByteOfFlags = 13;
+  bytes[kHighestByteOfFlags] = static_cast<char>(bytes[kHighestByteOfFlags] & ~1);
+  EXPECT_EQ(import(bytes, changed), SEC_E_INVALID_TOKEN);
 }
 
 TEST(TransferBad, WhatIsNotCompleteOrNotKnownIsRefused) {

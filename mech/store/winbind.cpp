@@ -8,6 +8,7 @@
 #include "store/faults.h"
 #include "store/group_names.h"
 #include "store/winbind_calls.h"
+#include "store/winbind_interface.h"
 
 namespace ntlm::store {
 namespace {

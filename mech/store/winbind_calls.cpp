@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "store/winbind_calls.h"
 
-#include <dlfcn.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -18,7 +17,6 @@
 #include <utility>
 
 #include "base/text.h"
-#include "store/faults.h"
 
 namespace ntlm::store {
 namespace {
@@ -49,22 +47,6 @@ constexpr std::size_t kStack = 256 * 1024;
 
 std::atomic<WinbindCalls*> libraries{nullptr};
 
-template <typename Function>
-bool find(void* library, const char* name, Function& function) {
-  function = reinterpret_cast<Function>(::dlsym(library, name));
-  return function != nullptr;
-}
-
-bool bind(void* library, Wbclient& out) {
-  return find(library, "wbcCtxCreate", out.create) && find(library, "wbcCtxFree", out.free) &&
-         find(library, "wbcFreeMemory", out.free_memory) && find(library, "wbcCtxPing", out.ping) &&
-         find(library, "wbcCtxInterfaceDetails", out.interface_details) &&
-         find(library, "wbcCtxAuthenticateUserEx", out.authenticate) &&
-         find(library, "wbcCtxLookupSids", out.lookup_sids) &&
-         find(library, "wbcCtxCredentialCache", out.credential_cache) &&
-         find(library, "wbcCtxGetpwuid", out.getpwuid);
-}
-
 // What one thread tells another once. Posted when no lock is held: whoever is woken would only wait
 // again, for the lock, and each of those waits is a sleep of some processor.
 class Signal {
@@ -94,12 +76,6 @@ class Signal {
 
  private:
   sem_t semaphore_;
-};
-
-struct InterfaceQuestion {
-  explicit InterfaceQuestion(const Wbclient& wbc) : details(wbc) {}
-  wbcErr outcome = WBC_ERR_NO_MEMORY;
-  WbcMemory<struct wbcInterfaceDetails> details;
 };
 
 }  // namespace
@@ -403,16 +379,7 @@ Result<WinbindCalls*> WinbindCalls::open(const char* library) {
       return known;
     }
   }
-  void* loaded = ::dlopen(library, RTLD_NOW | RTLD_LOCAL);
-  if (loaded == nullptr) {
-    return winbind_fault(Errc::kAuthorityDown, "winbind.dlopen", ::dlerror());
-  }
-  Wbclient functions;
-  if (!bind(loaded, functions)) {
-    const std::string why = ::dlerror();
-    ::dlclose(loaded);
-    return winbind_fault(Errc::kAuthorityDown, "winbind.dlsym", library + (" is too old: " + why));
-  }
+  TRY(const Wbclient functions, load_wbclient(library));
   std::unique_ptr<WinbindCalls> fresh(new WinbindCalls(library, functions));
   fresh->next_ = first;
   // Two threads may come here at once: the second finds the first's.
@@ -440,30 +407,5 @@ Result<void> WinbindCalls::run(WinbindAuthority whom, Clock::time_point deadline
 }
 
 bool WinbindCalls::answers() { return threads()->answers(); }
-
-tl::unexpected<Error> winbind_fault(Errc code, const char* where, const std::string& sentence) {
-  record_store_fault("winbind: " + sentence);
-  return fail(code, where);
-}
-
-Result<WinbindInterface> ask_interface(WinbindCalls& calls,
-                                       WinbindCalls::Clock::time_point deadline) {
-  const auto question = std::make_shared<InterfaceQuestion>(calls.functions());
-  TRY_VOID(calls.run(kWinbindd, deadline, [question](const Wbclient& wbc, wbcContext* context) {
-    question->outcome = wbc.interface_details(context, question->details.out());
-    return true;
-  }));
-  if (question->outcome == WBC_ERR_NO_MEMORY) {
-    return fail(Errc::kNoMemory, "winbind.interface");
-  }
-  const struct wbcInterfaceDetails* details = question->details.get();
-  if (question->outcome != WBC_ERR_SUCCESS || details == nullptr ||
-      details->netbios_name == nullptr || details->netbios_domain == nullptr) {
-    return winbind_fault(Errc::kAuthorityDown, "winbind.interface", "winbindd does not run");
-  }
-  return WinbindInterface{details->netbios_name, details->netbios_domain,
-                          details->dns_domain == nullptr ? "" : details->dns_domain,
-                          details->winbind_separator};
-}
 
 }  // namespace ntlm::store

@@ -4,40 +4,21 @@
 // for it no longer than it said; a late call is left to end by itself
 // (docs/decisions/0012-winbind-deadline.md).
 //
-// The library is loaded when a store first asks, and stays. Threads are made on demand, keep one
+// Threads are made on demand, keep one
 // wbcContext each that no other thread ever sees, and end after ten idle seconds. A child of fork()
 // starts with none. No lock is held while the library runs.
 #pragma once
 
 #include <atomic>
 #include <chrono>
-#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
-
-// wbclient.h wants the types of <cstdint> and <sys/types.h> to be there already.
-// clang-format off
-#include <sys/types.h>
-#include <wbclient.h>
-// clang-format on
+#include "store/winbind_library.h"
 
 namespace ntlm::store {
-
-// The functions of libwbclient that are used (Samba 4.3 and later have them).
-struct Wbclient {
-  decltype(&::wbcCtxCreate) create;
-  decltype(&::wbcCtxFree) free;
-  decltype(&::wbcFreeMemory) free_memory;
-  decltype(&::wbcCtxPing) ping;
-  decltype(&::wbcCtxInterfaceDetails) interface_details;
-  decltype(&::wbcCtxAuthenticateUserEx) authenticate;
-  decltype(&::wbcCtxLookupSids) lookup_sids;
-  decltype(&::wbcCtxCredentialCache) credential_cache;
-  decltype(&::wbcCtxGetpwuid) getpwuid;
-};
 
 // Who must answer: behind winbindd a domain; without a name winbindd itself. Known: it is there for
 // certain, as this host's own domain is, and need not answer before it is given more than a few
@@ -82,35 +63,6 @@ class WinbindCalls {
   const Wbclient functions_;
   std::atomic<Threads*> threads_{nullptr};
   WinbindCalls* next_ = nullptr;
-};
-
-// What winbindd says of itself. Errors: those of run(), kAuthorityDown when it does not run.
-struct WinbindInterface {
-  std::string nb_computer, nb_domain, dns_domain;
-  char separator = '\\';  // between domain and user in its names
-};
-Result<WinbindInterface> ask_interface(WinbindCalls& calls,
-                                       WinbindCalls::Clock::time_point deadline);
-
-// Records the sentence as the store fault (store/faults.h) and returns the error.
-tl::unexpected<Error> winbind_fault(Errc code, const char* where, const std::string& sentence);
-
-// Memory that libwbclient gave.
-template <typename T>
-class WbcMemory {
- public:
-  explicit WbcMemory(const Wbclient& functions) : functions_(&functions) {}
-  ~WbcMemory() { functions_->free_memory(memory_); }
-  WbcMemory(const WbcMemory&) = delete;
-  WbcMemory& operator=(const WbcMemory&) = delete;
-  T** out() { return &memory_; }
-  T* get() const { return memory_; }
-  T* operator->() const { return memory_; }
-  explicit operator bool() const { return memory_ != nullptr; }
-
- private:
-  const Wbclient* functions_;
-  T* memory_ = nullptr;
 };
 
 }  // namespace ntlm::store

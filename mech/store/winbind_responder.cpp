@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "store/winbind_calls.h"
+#include "store/winbind_interface.h"
 
 namespace ntlm::store {
 namespace {

@@ -169,6 +169,8 @@ tl::expected<Pairs, std::string> make_pairs(std::size_t count) {
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
       return Sentence(error_text("socketpair"));
     }
+    authority::make_room(ends[0]);
+    authority::make_room(ends[1]);
     pairs.front.emplace_back(ends[0]);
     pairs.store.emplace_back(ends[1]);
   }

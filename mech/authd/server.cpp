@@ -14,6 +14,7 @@
 #include <system_error>
 
 #include "authd/shares.h"
+#include "authority/address.h"
 #include "base/text.h"
 
 namespace ntlm::authd {
@@ -159,6 +160,7 @@ struct Loop::State {
     }
     const std::size_t section = peers.section_of(peer.uid);
     const int fd = socket.get();
+    authority::make_room(fd);
     if (!peers.connect(peer.uid, section)) {
       return;
     }

@@ -173,7 +173,10 @@ class Answering {
       end("the front's question is defective", 1);
     }
     if (!send_frame(socket_, *reply)) {
-      ::_exit(0);
+      if (errno == EPIPE || errno == ECONNRESET) {
+        ::_exit(0);  // the front is gone
+      }
+      end("the front cannot be answered: see net.core.wmem_max", 1);
     }
   }
 

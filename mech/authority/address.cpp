@@ -3,7 +3,14 @@
 
 #include <sys/socket.h>
 
+#include "authority/frame.h"
+
 namespace ntlm::authority {
+
+void make_room(int socket) {
+  constexpr int kRoom = 2 * kMaxReply;
+  (void)::setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &kRoom, sizeof kRoom);
+}
 
 tl::expected<sockaddr_un, std::string> address_of(const std::string& path) {
   sockaddr_un address{};

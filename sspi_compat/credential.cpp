@@ -98,6 +98,7 @@ SECURITY_STATUS Credential::choose_mechanisms() {
   }
   bool krb5_named = false;
   bool ntlm_named = false;
+  bool any_named = false;  // one that is not here, too, leaves no room for the others
   std::istringstream list(identity_.package_list);
   for (std::string word; std::getline(list, word, ',');) {
     std::string_view name = trimmed(word);
@@ -105,14 +106,18 @@ SECURITY_STATUS Credential::choose_mechanisms() {
     if (excluded) {
       name = trimmed(name.substr(1));
     }
-    bool& allowed = equal_ignoring_case(name, "kerberos") ? krb5_allowed_ : ntlm_allowed_;
-    bool& named = equal_ignoring_case(name, "kerberos") ? krb5_named : ntlm_named;
-    if (!equal_ignoring_case(name, "kerberos") && !equal_ignoring_case(name, "ntlm")) {
-      continue;  // a package that is not here can be neither used nor excluded
+    const bool krb5 = equal_ignoring_case(name, "kerberos");
+    const bool ntlm = equal_ignoring_case(name, "ntlm");
+    if (excluded) {
+      krb5_allowed_ = krb5_allowed_ && !krb5;
+      ntlm_allowed_ = ntlm_allowed_ && !ntlm;
+    } else if (!name.empty() && !equal_ignoring_case(name, "negotiate")) {
+      krb5_named = krb5_named || krb5;
+      ntlm_named = ntlm_named || ntlm;
+      any_named = true;
     }
-    (excluded ? allowed : named) = !excluded;
   }
-  if (krb5_named || ntlm_named) {
+  if (any_named) {
     krb5_allowed_ = krb5_allowed_ && krb5_named;
     ntlm_allowed_ = ntlm_allowed_ && ntlm_named;
   }

@@ -457,7 +457,8 @@ TEST(PackageList, NtlmAloneIsWithoutSpnegoInThreeLegs) {
 }
 
 TEST(PackageList, NothingLeftIsNoCredentials) {
-  for (const char* list : {"!NTLM,!Kerberos", "!Kerberos, !NTLM", " !ntlm ,\t! kerberos\t"}) {
+  for (const char* list : {"!NTLM,!Kerberos", "!Kerberos, !NTLM", " !ntlm ,\t! kerberos\t",
+                           "Schannel", "Kerberos, !Kerberos"}) {
     Client client("Negotiate");
     Server server("Negotiate");
     EXPECT_EQ(negotiate_with_list(list, client, server).client, SEC_E_NO_CREDENTIALS) << list;

@@ -113,16 +113,19 @@ std::string sized(std::string_view bytes) {
   return text.append(bytes);
 }
 
+// What the bridge has not marked as its own is Kerberos' alone to read; of that only contexts.
 void exports(std::string_view bytes, bool marked) {
   const std::string token =
       std::string(marked ? std::string_view("GSS-NTLM-BRIDGE\0", 16) : "").append(bytes);
-  std::string credential = sized(kKerberos) + sized(token);
-  gss_buffer_desc buffer{credential.size(), credential.data()};
-  gss_cred_id_t made = GSS_C_NO_CREDENTIAL;
-  (void)gss_import_cred(&minor_status, &buffer, &made);
-  gss_release_cred(&minor_status, &made);
+  if (marked) {
+    std::string credential = sized(kKerberos) + sized(token);
+    gss_buffer_desc buffer{credential.size(), credential.data()};
+    gss_cred_id_t made = GSS_C_NO_CREDENTIAL;
+    (void)gss_import_cred(&minor_status, &buffer, &made);
+    gss_release_cred(&minor_status, &made);
+  }
   std::string context = sized(kKerberos) + token;
-  buffer = {context.size(), context.data()};
+  gss_buffer_desc buffer{context.size(), context.data()};
   Side side;
   (void)gss_import_sec_context(&minor_status, &buffer, &side.context);
 }

@@ -36,8 +36,9 @@ Keyfile find_keyfile(const Setup& setup, const std::string& path) {
   return found;
 }
 
-Result<std::shared_ptr<const protocol::Responder>> find_responder(
-    const Setup& setup, const CredentialRequest& request, const store::TextFile* accounts) {
+Result<std::shared_ptr<const protocol::Responder>> find_responder(const Setup& setup,
+                                                                  const CredentialRequest& request,
+                                                                  const store::TextFile* accounts) {
   if (request.name != nullptr && request.name->kind == Kind::kAnonymous) {
     return store::anonymous_responder();
   }

@@ -25,7 +25,7 @@
 
 namespace ntlm::authority {
 
-inline constexpr std::size_t kMaxRequest = 8192;   // bytes of a frame
+inline constexpr std::size_t kMaxRequest = 8192;  // bytes of a frame
 // An acceptor with all its attributes: a user's thousand groups, with their names. Linux takes
 // datagrams of 212 KB unless net.core.wmem_default says less.
 inline constexpr std::size_t kMaxReply = 160'000;

@@ -63,7 +63,9 @@ TEST(Settings, S45_AFlagThatIsRequiredAndAskedForMustBeGranted) {
     EXPECT_EQ(exchange(client, server).server, one.expected);
     // What is refused was not recorded as a logon.
     const std::string records = audit_records().substr(before);
-    EXPECT_EQ(records.find(R"("event":"accept","result":"success")") != records.npos, one.expected == SEC_E_OK) << records;
+    EXPECT_EQ(records.find(R"("event":"accept","result":"success")") != records.npos,
+              one.expected == SEC_E_OK)
+        << records;
     SecPkgContext_SessionKey key{};
     if (one.expected != SEC_E_OK) {
       EXPECT_EQ(QueryContextAttributesA(&server.context, SECPKG_ATTR_SESSION_KEY, &key),

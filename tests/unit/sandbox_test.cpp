@@ -232,8 +232,8 @@ TEST_F(SandboxTest, FrontWithAnAuditFileStillReadsAndCutsNothing) {
   const SandboxNeeds needs{.audit_path = directory_.path("audit.json"), .winbind = false};
   const std::string file = directory_.write("accounts", "LAB:alice:secret\n");
   for (const int flags : {O_RDONLY, O_RDONLY | O_APPEND, O_WRONLY, O_RDWR | O_NOFOLLOW,
-                          O_RDWR | O_APPEND | O_NOFOLLOW | O_TRUNC, O_WRONLY | O_APPEND | O_NOFOLLOW,
-                          O_RDONLY | O_DIRECTORY}) {
+                          O_RDWR | O_APPEND | O_NOFOLLOW | O_TRUNC,
+                          O_WRONLY | O_APPEND | O_NOFOLLOW, O_RDONLY | O_DIRECTORY}) {
     EXPECT_EQ(run(
                   Role::kFront, [&] { return open_errno(file, flags); }, needs),
               kKilled)

@@ -198,6 +198,27 @@ bool in_child(Body&& body) {
   return waitpid(child, &status, 0) == child && status == 0;
 }
 
+// A child that is there before the parent acts, and looks afterwards.
+template <typename Act, typename Look>
+bool in_child_after(Act&& act, Look&& look) {
+  int pipe_ends[2];
+  if (pipe(pipe_ends) != 0) {
+    return false;
+  }
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(10);
+    char go = 0;
+    _exit(read(pipe_ends[0], &go, 1) == 1 && look() ? 0 : 1);
+  }
+  act();
+  const bool told = write(pipe_ends[1], "g", 1) == 1;
+  close(pipe_ends[0]);
+  close(pipe_ends[1]);
+  int status = -1;
+  return waitpid(child, &status, 0) == child && status == 0 && told;
+}
+
 OM_uint32 wrap_status(Context& context) {
   gss_buffer_desc in = buffer("message");
   Buffer token;
@@ -216,23 +237,9 @@ TEST_F(Contexts, P04AfterAForkOnlyTheFirstUserGoesOn) {
   exchange = establish(kProtected);
   ASSERT_TRUE(exchange);
   // The parent is first: it uses the context while the child waits for its word.
-  int pipe_ends[2];
-  ASSERT_EQ(pipe(pipe_ends), 0);
-  const pid_t child = fork();
-  if (child == 0) {
-    alarm(10);
-    char go = 0;
-    const bool heard = read(pipe_ends[0], &go, 1) == 1;
-    _exit(heard && wrap_status(exchange->acceptor) == GSS_S_NO_CONTEXT ? 0 : 1);
-  }
+  EXPECT_TRUE(in_child_after([&] { EXPECT_EQ(wrap_status(exchange->acceptor), GSS_S_COMPLETE); },
+                             [&] { return wrap_status(exchange->acceptor) == GSS_S_NO_CONTEXT; }));
   EXPECT_EQ(wrap_status(exchange->acceptor), GSS_S_COMPLETE);
-  ASSERT_EQ(write(pipe_ends[1], "g", 1), 1);
-  int status = -1;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
-  EXPECT_EQ(status, 0);
-  EXPECT_EQ(wrap_status(exchange->acceptor), GSS_S_COMPLETE);
-  close(pipe_ends[0]);
-  close(pipe_ends[1]);
 }
 
 OM_uint32 export_status(Context& context) {
@@ -258,26 +265,13 @@ TEST_F(Contexts, P04AfterAForkTheOtherCopyIsNotExportedEither) {
 
   exchange = establish(kProtected);
   ASSERT_TRUE(exchange);
-  int pipe_ends[2];
-  ASSERT_EQ(pipe(pipe_ends), 0);
-  const pid_t child = fork();
-  if (child == 0) {
-    alarm(10);
-    char go = 0;
-    const bool heard = read(pipe_ends[0], &go, 1) == 1;
-    _exit(heard && export_status(exchange->acceptor) == GSS_S_NO_CONTEXT &&
-                  wrap_status(exchange->acceptor) == GSS_S_NO_CONTEXT
-              ? 0
-              : 1);
-  }
-  move_elsewhere(exchange->acceptor);
-  ASSERT_EQ(write(pipe_ends[1], "g", 1), 1);
-  int status = -1;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
-  EXPECT_EQ(status, 0) << "the parent has exported it, and goes on with what it imported";
+  EXPECT_TRUE(in_child_after([&] { move_elsewhere(exchange->acceptor); },
+                             [&] {
+                               return export_status(exchange->acceptor) == GSS_S_NO_CONTEXT &&
+                                      wrap_status(exchange->acceptor) == GSS_S_NO_CONTEXT;
+                             }))
+      << "the parent has exported it, and goes on with what it imported";
   expect_message_passes(exchange->acceptor, exchange->initiator, "moved");
-  close(pipe_ends[0]);
-  close(pipe_ends[1]);
 }
 
 TEST_F(Contexts, P04ANewContextOfTheParentDoesNotTakeTheChildsWord) {

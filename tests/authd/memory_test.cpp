@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// gcore of a worker after many logons: no password, no hash, and of no finished context a key. The
-// worker is a process that only accepts, made before this one has chosen the password.
+// gcore of a worker after many logons: no password and no hash, and in its memory of no finished
+// context a key. The worker is a process that only accepts, made before this one has chosen the
+// password.
 // NTLM_AUTHD_LOGONS: how many (otherwise as many as go into 8 seconds).
 #include <array>
 #include <cstdlib>
@@ -11,6 +12,7 @@
 #include "authd/worker.h"
 #include "base/text.h"
 #include "crypto/ntlm.h"
+#include "support/core_dump.h"
 
 namespace ntlm::test {
 namespace {
@@ -97,27 +99,20 @@ ByteView bytes_of_buffer(const gss_buffer_desc& data) {
 }
 
 // The session key that the context works with, and the base key of its proof.
-void remember(Secrets& secrets, Context& context, const gss_buffer_desc& authenticate,
+void remember(Secrets& finished, Context& context, const gss_buffer_desc& authenticate,
               const crypto::NtHash& hash) {
   OM_uint32 minor = 0;
   BufferSet keys;
   ASSERT_EQ(
       gss_inquire_sec_context_by_oid(&minor, context.get(), GSS_C_INQ_SSPI_SESSION_KEY, keys.out()),
       GSS_S_COMPLETE);
-  secrets.add(bytes_of_buffer(keys.get()->elements[0]), "the session key of a finished context");
+  finished.add(bytes_of_buffer(keys.get()->elements[0]), "the session key of a finished context");
   const ByteView token = bytes_of_buffer(authenticate);
   const std::size_t response = token[24] | static_cast<std::size_t>(token[25]) << 8;
   const auto user = utf16le_from_utf8("alice").value(), domain = utf16le_from_utf8("TEST").value();
   const auto owf = crypto::ntowf_v2(hash, user, domain);
   const auto base = crypto::hmac_md5(owf.expose(), {token.subspan(response, 16)});
-  secrets.add(base, "the session base key of a finished context");
-}
-
-std::string core_of(pid_t process, const TemporaryDirectory& directory) {
-  const std::string command =
-      "gcore -o " + directory.path("core") + " " + std::to_string(process) + " >/dev/null 2>&1";
-  return std::system(command.c_str()) == 0 ? directory.read("core." + std::to_string(process))
-                                           : std::string();
+  finished.add(base, "the session base key of a finished context");
 }
 
 std::string random_password() {
@@ -142,7 +137,7 @@ Secrets secrets_of(const std::string& password, const crypto::NtHash& hash) {
 }
 
 // A logon through the worker at the other end. Its keys are secrets from then on.
-void log_in(int worker, Credential& alice, const crypto::NtHash& hash, Secrets& secrets) {
+void log_in(int worker, Credential& alice, const crypto::NtHash& hash, Secrets& keys) {
   Legs legs;
   ASSERT_EQ(legs.initiate(alice.get()).major, GSS_S_CONTINUE_NEEDED);
   ASSERT_TRUE(send(worker, text(legs.to_acceptor)));
@@ -157,11 +152,12 @@ void log_in(int worker, Credential& alice, const crypto::NtHash& hash, Secrets& 
             GSS_S_COMPLETE);
   ASSERT_TRUE(send(worker, text(legs.to_acceptor)));
   ASSERT_EQ(receive(worker), "in");
-  remember(secrets, legs.initiator, legs.to_acceptor.get(), hash);
+  remember(keys, legs.initiator, legs.to_acceptor.get(), hash);
 }
 
 TEST(WorkersMemory, HasNoSecretAfterManyLogons) {
-  if (std::system("command -v gcore >/dev/null") != 0) {
+  if (!can_dump()) {
+    ASSERT_STRNE(getenv("NTLM_REQUIRE_PEERS"), "1") << "gdb is not installed";
     GTEST_SKIP() << "needs gcore (gdb)";
   }
   int ends[2];
@@ -178,27 +174,29 @@ TEST(WorkersMemory, HasNoSecretAfterManyLogons) {
   ASSERT_TRUE(send(ends[0], getenv("GSS_NTLM_CONF")));
 
   const crypto::NtHash hash = crypto::ntowf_v1(utf16le_from_utf8(password).value());
-  Secrets secrets = secrets_of(password, hash);
+  const Secrets secrets = secrets_of(password, hash);
+  Secrets keys;
   const char* wanted = getenv("NTLM_AUTHD_LOGONS");
   const long most = wanted != nullptr ? std::atol(wanted) : 20'000;
   const auto end = std::chrono::steady_clock::now() + 8s;
   Credential alice = initiator("TEST\\alice", password);
   long logons = 0;
   while (logons < most && (wanted != nullptr || std::chrono::steady_clock::now() < end)) {
-    log_in(ends[0], alice, hash, secrets);
+    log_in(ends[0], alice, hash, keys);
     ASSERT_FALSE(HasFatalFailure()) << logons;
     ++logons;
   }
-  const TemporaryDirectory directory;
-  const std::string core = core_of(worker_process, directory);
-  EXPECT_GT(core.size(), 1u << 20);
-  EXPECT_EQ(secrets.count_in(core), 0u);
+  const std::string dump = core_dump(worker_process);
+  const std::string memory = memory_in(dump);
+  EXPECT_GT(memory.size(), 1u << 20);
+  EXPECT_EQ(secrets.count_in(dump), 0u);
+  EXPECT_EQ(keys.count_in(memory), 0u);
   const std::string socket_path = daemon.socket();
   Secrets known;  // the search finds what is there
   known.add(bytes_of_buffer(buffer(socket_path)), "the socket's name");
-  EXPECT_GT(known.count_in(core), 0u);
-  std::printf("%ld logons, %zu secrets, none in %zu MiB\n", logons, secrets.size(),
-              core.size() >> 20);
+  EXPECT_GT(known.count_in(memory), 0u);
+  std::printf("%ld logons, %zu secrets, none in %zu MiB\n", logons, secrets.size() + keys.size(),
+              memory.size() >> 20);
   close(ends[0]);
   waitpid(worker_process, nullptr, 0);
 }

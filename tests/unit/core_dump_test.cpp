@@ -2,17 +2,14 @@
 // No hash of an account store is in the core dump of a process that uses it (security.md P9): a
 // child serves logons, gdb's gcore takes its memory, and the hashes, which nobody made before, are
 // looked for in the dump.
-#include <elf.h>
+#include "support/core_dump.h"
+
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cstring>
-#include <fstream>
-#include <iterator>
 
 #include "store/database_writer.h"
 #include "store/open.h"
@@ -71,31 +68,10 @@ void serve(const std::string& store, int ready) {
   ::pause();
 }
 
-// The dump's segments of memory. Not its registers: one of them may still have the hash of the
-// latest logon, until other code puts something else there.
-std::string memory_in(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  const std::string dump{std::istreambuf_iterator<char>(file), {}};
-  std::string memory;
-  Elf64_Ehdr header{};
-  if (dump.size() < sizeof header) {
-    return memory;
-  }
-  std::memcpy(&header, dump.data(), sizeof header);
-  for (std::size_t i = 0; i < header.e_phnum; ++i) {
-    Elf64_Phdr segment{};
-    std::memcpy(&segment, dump.data() + header.e_phoff + i * sizeof segment, sizeof segment);
-    if (segment.p_type == PT_LOAD) {
-      memory += dump.substr(segment.p_offset, segment.p_filesz);
-    }
-  }
-  return memory;
-}
-
 class CoreDump : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(CoreDump, HasNoHashOfTheStore) {
-  if (::system("command -v gcore >/dev/null") != 0) {
+  if (!test::can_dump()) {
     ASSERT_STRNE(::getenv("NTLM_REQUIRE_PEERS"), "1") << "gdb is not installed";
     GTEST_SKIP() << "not run: gdb is not installed";
   }
@@ -114,16 +90,12 @@ TEST_P(CoreDump, HasNoHashOfTheStore) {
   ::close(ready[1]);
   char byte = 0;
   const bool served = ::read(ready[0], &byte, 1) == 1;
-  const std::string core = directory.path("core");
-  const std::string id = std::to_string(server);
-  const int taken = ::system(("gcore -o " + core + " " + id + " >/dev/null 2>&1").c_str());
+  const std::string dump = test::memory_in(test::core_dump(server));
   ::kill(server, SIGKILL);
   ::waitpid(server, nullptr, 0);
   ::close(ready[0]);
   ASSERT_TRUE(served);
-  ASSERT_EQ(taken, 0);
 
-  const std::string dump = memory_in(core + "." + id);
   int hashes = 0;
   int names = 0;
   for (int i = 0; i < kAccounts; ++i) {

@@ -294,6 +294,8 @@ def missing():
             return f"{program} is not installed (samba samba-ad-provision winbind iproute2)"
     if not pathlib.Path("/usr/share/samba/setup/provision.ldif").exists():
         return "samba-ad-provision is not installed"
+    if not any(pathlib.Path("/usr/lib").glob("*/samba/vfs/acl_xattr.so")):
+        return "samba-vfs-modules is not installed"
     if subprocess.run(["unshare", "--net", "--mount", "--pid", "--fork", "true"], capture_output=True).returncode:
         return "this host allows no namespaces"
     return ""

@@ -52,8 +52,7 @@ void hash_upper(crypto::HmacMd5& hash, std::string_view text) {
   std::array<std::uint8_t, 64> buffer;
   const auto is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
   if (!std::all_of(text.begin(), text.end(), is_ascii)) {
-    const std::string upper = upper_utf8(text);
-    hash.update({reinterpret_cast<const std::uint8_t*>(upper.data()), upper.size()});
+    hash.update(bytes_of(upper_utf8(text)));
     return;
   }
   while (!text.empty()) {

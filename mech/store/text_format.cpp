@@ -160,8 +160,7 @@ std::optional<crypto::LmHash> lm_hash_of(std::string_view password) {
   if (password.size() > 14) {
     return {};
   }
-  auto hash =
-      crypto::lmowf_v1({reinterpret_cast<const std::uint8_t*>(password.data()), password.size()});
+  auto hash = crypto::lmowf_v1(bytes_of(password));
   if (!hash) {
     return {};
   }

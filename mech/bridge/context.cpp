@@ -80,9 +80,10 @@ OM_uint32 initiate_either(OM_uint32* minor, Context& context, const Credential* 
     if (!GSS_ERROR(major)) return major;
   }
   const Name& target = *object(leg.target);
+  if (!target.given || target.from_ntlm) return major;
   const bool kerberos_only =
       credential != nullptr ? !credential->ntlm : has_client_keytab(GSS_C_NO_CRED_STORE);
-  if (!target.given || target.from_ntlm || kerberos_only || has_ticket(kerberos)) return major;
+  if (kerberos_only || has_ticket(kerberos)) return major;
   if (credential == nullptr) {
     context.own_credential = acquire_ntlm(nullptr, GSS_C_INITIATE, nullptr);
     if (!context.own_credential) return major;

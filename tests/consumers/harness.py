@@ -3,7 +3,6 @@
 private Kerberos realm. A test is one script; check() counts what it proved and finish() says how long it took."""
 
 import atexit
-import contextlib
 import functools
 import os
 import pathlib
@@ -35,6 +34,7 @@ _started = time.monotonic()
 _checks = 0
 _processes = []
 _directories = []
+_ports = []  # sockets: their names are taken as long as this process lives
 ending.by_exception()
 os.umask(0o022)  # servers read as their own users what the test has written
 
@@ -47,11 +47,20 @@ def directory(mode=0o755):
 
 
 def free_port():
-    """Below those that the system gives to connections: none takes it before the server does."""
+    """Below those that the system gives to connections: none takes it before the server does. Nor does another test: who
+    chooses one holds a name for it (so does tests/sspi)."""
     while True:
-        with socket.socket() as s, contextlib.suppress(OSError):
-            s.bind(("127.0.0.1", random.randrange(16384, 32768)))
-            return s.getsockname()[1]
+        port = random.randrange(16384, 32768)
+        name = socket.socket(socket.AF_UNIX)
+        try:
+            name.bind(f"\0ntlm-port-{port}")
+            with socket.socket() as s:
+                s.bind(("127.0.0.1", port))
+        except OSError:
+            name.close()
+            continue
+        _ports.append(name)
+        return port
 
 
 def skip(why):

@@ -30,6 +30,9 @@ SKIPPED = 77
 # The interpreter that Debian's python3-* packages belong to.
 DEBIAN_PYTHON = "/usr/bin/python3"
 
+# Seconds that a program may take on a busy machine, as one of fifty at once: what takes longer hangs.
+PATIENCE = 120
+
 _started = time.monotonic()
 _checks = 0
 _processes = []
@@ -96,7 +99,7 @@ def _as(user):
     return {"user": user, "group": user if isinstance(user, int) else pwd.getpwnam(user).pw_gid, "extra_groups": []}
 
 
-def run(command, env=None, timeout=30, user=None, stdin=None, check=False):
+def run(command, env=None, timeout=PATIENCE, user=None, stdin=None, check=False):
     """Runs to the end, within bounds. The result has returncode, stdout and stderr as text."""
     result = subprocess.run([str(part) for part in command], env=env or clean_environment(), timeout=timeout, text=True,
                             errors="backslashreplace",
@@ -120,7 +123,7 @@ def stop(process, how=signal.SIGTERM):
     if process.poll() is None:
         process.send_signal(how)
         try:
-            process.wait(10)
+            process.wait(30)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(10)
@@ -137,7 +140,7 @@ def _leave_nothing():
         shutil.rmtree(path, True)
 
 
-def wait_for(condition, what, seconds=15, log=None):
+def wait_for(condition, what, seconds=60, log=None):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if condition():

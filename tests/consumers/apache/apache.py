@@ -23,7 +23,7 @@ DocumentRoot {directory}/www
 {modules}
 {user}
 MaxRequestWorkers 100
-KeepAliveTimeout 20
+KeepAliveTimeout 120
 MaxKeepAliveRequests 0
 {children}
 <Directory {directory}/www>

@@ -92,7 +92,7 @@ class Login:
     def test_requests_ntlm(self):
         for user, password, domain in (ALICE, BOB):
             answer = requests.get(self.page(), auth=HttpNtlmAuth(rf"{domain}\{user}", password),
-                                  timeout=20)
+                                  timeout=harness.PATIENCE)
             self.assertEqual(answer.status_code, 200)
             self.assertIn(user, answer.headers["X-Remote-User"])
 
@@ -213,7 +213,7 @@ class Login:
 
         def one(account):
             with Connection(self.server.port) as connection:
-                ready.wait(30)
+                ready.wait(harness.PATIENCE)
                 answers.append((account[0], connection.log_in(*account)))
 
         accounts = [(ALICE, BOB, (SPARE[n // 3 % 16][0], "wrong", "LAB"))[n % 3] for n in range(50)]
@@ -222,7 +222,7 @@ class Login:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(60)
+            thread.join(2 * harness.PATIENCE)
         self.assertEqual(len(answers), 50)
         print(f"50 logins at once: {time.monotonic() - start:.2f} s")
         self.assertEqual(sorted(answer.status for _, answer in answers), [200] * 34 + [401] * 16)

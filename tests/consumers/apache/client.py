@@ -6,13 +6,14 @@ import http.client
 from ntlm_auth.ntlm import NtlmContext
 
 from curl import Answer
+from harness import PATIENCE
 
 
 class Connection:
     """One connection to the server; the login is bound to it."""
 
     def __init__(self, port, path="/private/page"):
-        self.http = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        self.http = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         self.path = path
 
     def send(self, authorization=None):

@@ -3,6 +3,8 @@
 import re
 import subprocess
 
+from harness import PATIENCE
+
 
 class Answer:
     def __init__(self, status, headers):
@@ -16,7 +18,7 @@ class Answer:
 
 def curl(url, *options, env=None):
     """The last response that curl saw."""
-    done = subprocess.run(["curl", "-s", "-i", "--noproxy", "*", "--max-time", "20", *options, url],
+    done = subprocess.run(["curl", "-s", "-i", "--noproxy", "*", "--max-time", str(PATIENCE), *options, url],
                           capture_output=True, env=env, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"curl ended with {done.returncode}: {done.stderr.decode()}")

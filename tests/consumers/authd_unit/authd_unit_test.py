@@ -83,7 +83,7 @@ def start_daemon(listener, notices):
     daemon = h.start([sys.executable, Path(__file__).with_name("shut_in.py"), UNIT, USER, listener.fileno(), DAEMON,
                       "--config", CONFIG], env=h.clean_environment(NOTIFY_SOCKET=f"{DIR}/notify"), log=DIR / "log",
                      pass_fds=[listener.fileno()])
-    notices.settimeout(20)
+    notices.settimeout(60)
     try:
         text = notices.recv(4096)
     except TimeoutError:

@@ -66,7 +66,7 @@ class Chromium:
         assert "result" in answer, answer
         return answer["result"]
 
-    def until(self, condition, what, seconds=30):
+    def until(self, condition, what, seconds=h.PATIENCE):
         end = time.monotonic() + seconds
         while not condition():
             left = end - time.monotonic()

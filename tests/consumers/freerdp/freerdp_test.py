@@ -53,7 +53,7 @@ class World:
         env = self.environment(LD_DEBUG="files", LD_DEBUG_OUTPUT=loaded, LD_PRELOAD=SSPI if ours else None,
                                GSS_MECH_CONFIG=self.mech, GSS_NTLM_CONF=self.client_conf)
         result = h.run([CLIENT, f"/v:127.0.0.1:{server.port}", f"/u:{user}", f"/d:{DOMAIN}", f"/p:{password}",
-                        "/sec:nla", "/cert:ignore", "/timeout:20000", "+auth-only"], env)
+                        "/sec:nla", "/cert:ignore", "/timeout:100000", "+auth-only"], env)
         traces = "".join(trace.read_text(errors="replace") for trace in self.dir.glob(f"{loaded.name}.*"))
         result.ours = f"calling init: {h.for_all_users(h.MODULE)}" in traces
         return result

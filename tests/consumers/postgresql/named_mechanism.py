@@ -84,7 +84,7 @@ def message(link):
 
 def main():
     mechanism, encryption, port, role, database = sys.argv[1:]
-    sock = socket.create_connection(("127.0.0.1", int(port)), 10)
+    sock = socket.create_connection(("127.0.0.1", int(port)), 100)
     link = (Encrypted if encryption == "gssenc" else Plain)(sock, mechanism)
     start = struct.pack("!I", 196608) + b"".join(
         part.encode() + b"\0" for part in ("user", role, "database", database, ""))

@@ -34,16 +34,18 @@ class Server:
                 shutil.chown(path, OWNER)
         self.port = h.free_port()
         self.log = self.dir / "log"
+        store = f"{daemon.store_lines} store_deadline = 60\n" if daemon else self.own_store()
         env = h.clean_environment(
             GSS_MECH_CONFIG=parent.mech, KRB5_CONFIG=parent.krb5,
             GSS_NTLM_CONF=h.write(self.dir / "ntlm.conf",
-                                  f"[ntlm]\n {daemon.store_lines if daemon else self.own_store()}"
+                                  f"[ntlm]\n {store}"
                                   f" display_form = {display_form}\n[audit]\n syslog = no\n", reader=OWNER))
         h.run([INITDB, "-D", self.data, "-U", "admin", "-A", "trust", "--no-sync", "--no-locale", "-E", "UTF8"], env,
               user=OWNER, check=True)
         self.process = h.start([POSTGRES, "-D", self.data, "-p", self.port, "-k", self.dir / "socket", "-c", "fsync=off",
                                 "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_permissions=0777",
-                                "-c", "shared_buffers=16MB", "-c", "max_connections=80"], env, self.log, user=OWNER)
+                                "-c", "shared_buffers=16MB", "-c", "max_connections=80",
+                                "-c", f"authentication_timeout={h.PATIENCE}"], env, self.log, user=OWNER)
         admin = [PSQL, "-h", self.dir / "socket", "-p", self.port, "-U", "admin", "postgres"]
         h.wait_for(lambda: h.run([*admin, "-c", "select"]).returncode == 0, "postgres", log=self.log)
         h.run([*admin, "-c", "create role bob login", "-c", "create role alice login"], check=True)
@@ -85,7 +87,7 @@ class World:
                                   KRB5CCNAME=f"FILE:{self.dir}/none")
         what = ["-f", file] if file else ["-c", sql]
         return h.run([PSQL, "-XAt", f"host=localhost hostaddr=127.0.0.1 port={server.port} dbname=postgres user={role} "
-                      f"gssencmode={mode} sslmode=disable connect_timeout=10", *what], env, timeout=60)
+                      f"gssencmode={mode} sslmode=disable connect_timeout=100", *what], env)
 
     def allowed(self, what, result, output):
         h.check(result.returncode == 0 and result.stdout.strip() == output, what,

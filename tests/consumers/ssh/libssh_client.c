@@ -15,7 +15,7 @@ static int run(ssh_session session, const char* command) {
   if (ssh_channel_open_session(channel) == SSH_OK &&
       ssh_channel_request_exec(channel, command) == SSH_OK) {
     int size;
-    while ((size = ssh_channel_read_timeout(channel, buffer, sizeof buffer, 0, 10000)) > 0) {
+    while ((size = ssh_channel_read_timeout(channel, buffer, sizeof buffer, 0, 100000)) > 0) {
       fwrite(buffer, 1, (size_t)size, stdout);
     }
     status = size < 0;
@@ -27,7 +27,7 @@ static int run(ssh_session session, const char* command) {
 int main(int argc, char** argv) {
   if (argc != 6) return 2;
   ssh_session session = ssh_new();
-  long timeout = 20;
+  long timeout = 100;
   ssh_options_set(session, SSH_OPTIONS_HOST, argv[2]);
   ssh_options_parse_config(session, argv[1]);
   ssh_options_set(session, SSH_OPTIONS_PORT_STR, argv[3]);

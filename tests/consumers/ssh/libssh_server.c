@@ -104,7 +104,7 @@ int main(int argc, char** argv) {
     if (child == 0) {
       signal(SIGCHLD, SIG_DFL);
       ssh_bind_free(server);
-      alarm(30);
+      alarm(120);
       const int status = serve(session, argv[3]);
       ssh_free(session);
       _exit(status);

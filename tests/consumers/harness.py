@@ -33,9 +33,17 @@ DEBIAN_PYTHON = "/usr/bin/python3"
 # Seconds that a program may take on a busy machine, as one of fifty at once: what takes longer hangs.
 PATIENCE = 120
 
+# What ends what this process started, when a SIGKILL kept it from doing so: it reads the ids, a line each time, to the end.
+_WATCHER = """while read -r line; do ids=$line; done
+[ -n "$ids" ] || exit 0
+kill $ids
+sleep 1
+for id in $ids; do kill -s KILL -- "-$id"; done"""
+
 _started = time.monotonic()
 _checks = 0
 _processes = []
+_watcher = None
 _directories = []
 _ports = []  # sockets: their names are taken as long as this process lives
 ending.by_exception()
@@ -115,6 +123,7 @@ def start(command, env=None, log=None, user=None, stdin=subprocess.DEVNULL, **mo
     process = subprocess.Popen([str(part) for part in command], env=env or clean_environment(), stdout=output,
                                stderr=subprocess.STDOUT, stdin=stdin, **_as(user), start_new_session=True, cwd="/", **more)
     _processes.append(process)
+    _tell_watcher()
     return process
 
 
@@ -129,13 +138,25 @@ def stop(process, how=signal.SIGTERM):
             process.wait(10)
     if process in _processes:
         _processes.remove(process)
+        _tell_watcher()
     return process.returncode
+
+
+def _tell_watcher():
+    global _watcher
+    if _watcher is None:
+        _watcher = subprocess.Popen(["sh", "-c", _WATCHER], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                                    stderr=subprocess.DEVNULL, start_new_session=True, text=True)
+    print(*(process.pid for process in _processes), file=_watcher.stdin, flush=True)
 
 
 @atexit.register
 def _leave_nothing():
     for process in list(_processes):
         stop(process)
+    if _watcher:
+        _watcher.stdin.close()
+        _watcher.wait()
     for path in _directories:  # nobody writes there any more
         shutil.rmtree(path, True)
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """A demonstration or a measurement that is told to end in its middle, or whose terminal is closed, leaves nothing: no
-process, no directory with accounts, no setting of the kernel."""
+process, no directory with accounts, no setting of the kernel. One that is killed leaves no process."""
 import ctypes
 import os
 import signal
@@ -23,11 +23,21 @@ with daemon.idle_processors_poll():
     time.sleep(60)
 """
 
+STARTING = """
+import time
+import harness
+for deaf in ("", "trap : TERM;"):
+    harness.start(["sh", "-c", deaf + "while :; do sleep 1; done"])
+print("listening", flush=True)
+time.sleep(60)
+"""
+
 # Whatever is left without a parent becomes this process's child.
 ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def children():
+    """Those that have not ended."""
     while True:  # those that have ended need no more than to be asked
         try:
             if os.waitpid(-1, os.WNOHANG)[0] == 0:
@@ -36,6 +46,15 @@ def children():
             return []
     listed = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, text=True, check=False)
     return [line for line in listed.stdout.splitlines() if " ps -o " not in line]
+
+
+def nobody_is_left(name, seconds):
+    end = time.monotonic() + seconds
+    while (left := children()) and time.monotonic() < end:
+        time.sleep(0.02)
+    for line in left:
+        os.kill(int(line.split()[0]), signal.SIGKILL)
+    h.check(left == [], f"{name}: no process is left", "\n".join(left))
 
 
 def interrupted(command, number, twice=False, **environment):
@@ -58,23 +77,27 @@ def interrupted(command, number, twice=False, **environment):
 
 def demo(number, *options, twice=False):
     place = h.directory()
-    status = interrupted([sys.executable, DEMO, h.BUILD, *options], number, twice, TMPDIR=str(place))
+    status = interrupted([sys.executable, DEMO, h.BUILD, *options], number, twice, TMPDIR=str(place),
+                         PATH=f"{SLOW}:{os.environ['PATH']}")
     name = " ".join(("demo", *options))
     h.check(status == 128 + number, f"{name} ends and says by what", status)
-    left = children()
-    for line in left:
-        os.kill(int(line.split()[0]), signal.SIGKILL)
-    h.check(left == [], f"{name}: no process is left", "\n".join(left))
+    nobody_is_left(name, 5)
     h.check(list(place.iterdir()) == [], f"{name}: no directory is left", list(place.iterdir()))
 
 
 h.need("apache2", "curl")
 if not os.path.exists("/usr/lib/apache2/modules/mod_auth_gssapi.so"):
     h.skip("libapache2-mod-auth-gssapi is not installed")
+# The demonstration waits for its curl: the signal cannot come too late.
+SLOW = h.directory()
+h.write(SLOW / "curl", "#!/bin/sh\nexec sleep 60\n", 0o755)
 for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
     demo(number)
 demo(signal.SIGTERM, "--authd")
 demo(signal.SIGHUP, "--authd", twice=True)
+
+interrupted([sys.executable, "-c", STARTING], signal.SIGKILL)
+nobody_is_left("a test that is killed", 30)
 
 setting = h.write(h.directory() / "guest_halt_poll_ns", "0\n")
 for number in (signal.SIGTERM, signal.SIGHUP):

@@ -82,11 +82,11 @@ class Authd:
     def stop(self):
         store = self.store_process()
         harness.stop(self.process)
-        harness.wait_for(lambda: self._ended(store), "the end of ntlm-authd's store process")
+        harness.wait_for(lambda: self.ended(store), "the end of ntlm-authd's store process")
         self.socket.unlink()
 
     @staticmethod
-    def _ended(pid):
+    def ended(pid):
         """Also when init has not asked for its exit status yet."""
         state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
         return state == "" or state.startswith("Z")

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import harness as h
+from authd import Authd
 
 DAEMON = h.for_all_users(sys.argv[1])
 USER = "daemon"  # a user that every Debian has; nobody's uid stands for users of other name spaces
@@ -139,7 +140,7 @@ check_processes(daemon)
 h.check(daemon.poll() is None, "nothing that it did was forbidden", (DIR / "log").read_text())
 store = Path(f"/proc/{daemon.pid}/task/{daemon.pid}/children").read_text().strip()
 h.stop(daemon, signal.SIGKILL)
-h.wait_for(lambda: not os.path.exists(f"/proc/{store}"), "the store process ends with the front", 5)
+h.wait_for(lambda: Authd.ended(store), "the store process ends with the front")
 daemon = start_daemon(listener, notices)
 h.check(log_in("EXAMPLE\\carol", "secret2") == "EXAMPLE\\carol", "a logon after it was killed and started again")
 h.check(h.stop(daemon) in (0, -signal.SIGTERM), "it ends on SIGTERM")

@@ -176,7 +176,7 @@ conf.mkdir(parents=True)
 (conf / "test.conf").write_text("[Journal]\nStorage=volatile\nForwardToSyslog=no\nForwardToWall=no\nReadKMsg=no\nAudit=no\nRuntimeMaxUse=16M\n")
 server = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", journald], stdout=subprocess.DEVNULL, stderr=open(directory + "/journald.log", "wb"))
 try:
-    for _ in range(100):
+    for _ in range(600):
         if os.path.exists("/run/systemd/journal/socket"):
             break
         time.sleep(0.1)
@@ -197,9 +197,9 @@ try:
                 token = initiator.step(token) if token else None
         except gssapi.exceptions.GSSError as error:
             print("refused:", error, file=sys.stderr)
-    for _ in range(50):
+    for _ in range(600):
         found = subprocess.run(["journalctl", "-q", "-o", "json", "--no-pager", "-t", "gss_ntlm"], capture_output=True, check=False).stdout
-        if found.count(b"\n") >= 2:
+        if found.count(b'"NTLM_EVENT":"accept"') >= 2:
             break
         time.sleep(0.1)
     pathlib.Path(directory, "journal.json").write_bytes(found)
@@ -224,7 +224,7 @@ def test_journal(directory):
         GSS_MECH_CONFIG=h.mech_conf(directory / "mech"),
         GSS_NTLM_CONF=h.write(directory / "ntlm.conf", "[ntlm]\n netbios_domain = LAB\n netbios_computer = WEB\n"),
         NTLM_USER_FILE=h.write(directory / "users", "LAB:alice:secret1\n", 0o600))
-    done = h.run([unshare, "-m", h.DEBIAN_PYTHON, "-c", IN_THE_JOURNAL, directory, h.BUILD.absolute(), JOURNALD], env, timeout=60)
+    done = h.run([unshare, "-m", h.DEBIAN_PYTHON, "-c", IN_THE_JOURNAL, directory, h.BUILD.absolute(), JOURNALD], env)
     said = done.stderr + (directory / "journald.log").read_text(errors="replace")
     h.check(done.returncode == 0 and (directory / "journal.json").exists(), "logins with a private journal", said)
     entries = [json.loads(line) for line in (directory / "journal.json").read_text().splitlines()]

@@ -40,7 +40,7 @@ for _ in range(int(sys.argv[2])):
 print("%.3f %s" % (time.monotonic() - started, said))
 """
 IN, DENIED, DOWN, ACCESS = "LAB\\alice", "0x4e4c0020", "0x4e4c0031", "0x4e4c0032"
-DEADLINE = 5.5
+DEADLINE = 8  # seconds: the default of [ntlm] store_deadline, and what a busy machine adds
 
 # A host that starts things by itself, in each of the ways that there are.
 BUSY_HOST = r"""
@@ -85,10 +85,6 @@ def property_of(unit, name):
 def processes():
     pids = there("systemctl", "show", "-P", "ControlGroup", "ntlm-authd.service").strip()
     return there("cat", f"/sys/fs/cgroup{pids}/cgroup.procs").split()
-
-
-def ends(what, seconds=10):
-    h.wait_for(what, "the state that is waited for", seconds)
 
 
 def follow_the_readme():
@@ -154,7 +150,7 @@ def recorded():
     return [(row["name"], row["logins"], row["failures"]) for row in summary["accounts"]]
 
 
-until = time.monotonic() + 10  # the journal has them once it has read them
+until = time.monotonic() + 60  # the journal has them once it has read them
 while recorded() != [("LAB\\alice", 52, 1)] and time.monotonic() < until:
     time.sleep(0.1)
 h.check(recorded() == [("LAB\\alice", 52, 1)], "one record an attempt in the journal, and none dropped", recorded())
@@ -162,7 +158,7 @@ h.check(recorded() == [("LAB\\alice", 52, 1)], "one record an attempt in the jou
 for victim in (0, 1):
     there("kill", "-KILL", processes()[victim])
     h.check(login() == IN, f"{('front', 'store')[victim]} killed: the next logon waits for the next start")
-    ends(lambda: len(processes()) == 2)
+    h.wait_for(lambda: len(processes()) == 2, "both processes")
 there("systemctl", "kill", "-s", "STOP", "ntlm-authd.service")
 h.check(login() == DOWN, "frozen: a clear failure")
 there("systemctl", "kill", "-s", "CONT", "ntlm-authd.service")
@@ -182,7 +178,7 @@ there("systemctl", "stop", "ntlm-authd.service")
 h.check(login() == DOWN, "a wrong configuration: a clear failure")
 journal = there("journalctl", "-u", "ntlm-authd.service", "--no-pager", "-o", "cat")
 h.check("[authd] rates is no key of this section" in journal, "of which the journal has the reason", journal)
-until = time.monotonic() + 30  # each logon starts it again, until systemd has enough of that
+until = time.monotonic() + 60  # each logon starts it again, until systemd has enough of that
 while property_of("ntlm-authd.socket", "ActiveState") != "failed" and time.monotonic() < until:
     login()
 write_config()

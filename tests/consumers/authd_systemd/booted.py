@@ -95,7 +95,7 @@ class Systemd:
         self.process = h.start(enter + command, log=self.log)
         self.pid = None
         atexit.register(self.stop)
-        h.wait_for(self._is_up, "systemd is up", 60, self.log)
+        h.wait_for(self._is_up, "systemd is up", 120, self.log)
 
     def _is_up(self):
         said = self.log.read_text()
@@ -110,8 +110,8 @@ class Systemd:
         self.pid = children[0]
         return self.run("systemctl", "is-system-running").stdout.strip() in ("running", "degraded")
 
-    def run(self, *command, stdin=None, timeout=60):
-        return h.run(["nsenter", "-t", self.pid, "-a", "--wd=/", *command], stdin=stdin, timeout=timeout,
+    def run(self, *command, stdin=None):
+        return h.run(["nsenter", "-t", self.pid, "-a", "--wd=/", *command], stdin=stdin,
                      env=h.clean_environment(HOME="/root"))
 
     def stop(self):

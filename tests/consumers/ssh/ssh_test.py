@@ -24,7 +24,9 @@ class World:
         self.bridged = h.mech_conf(self.dir / "mech-bridge", bridge=True)
         h.write(self.dir / "accounts", f"EXAMPLE:bob:secret1\nEXAMPLE:alice:secret2\nEXAMPLE:{ME}:secret3\n"
                 f"OTHER:bob:secret4\nOTHER:{ME}:secret5\n", 0o600)
-        store = f"[ntlm]\n store = text:{self.dir}/accounts\n netbios_domain = EXAMPLE\n"
+        # A host that keeps failures in /run would have the crowds' wrong passwords lock bob out of the next run.
+        store = (f"[ntlm]\n store = text:{self.dir}/accounts\n netbios_domain = EXAMPLE\n"
+                 "[policy]\n lockout_threshold = 0\n")
         self.server_conf = h.ntlm_conf(self.dir / "server.conf", "sshd", sshd_form=True, more=store)
         self.client_conf = h.ntlm_conf(self.dir / "client.conf", "ssh", sshd_form=True)
         self.off_conf = h.ntlm_conf(self.dir / "off.conf")

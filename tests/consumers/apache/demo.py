@@ -135,7 +135,7 @@ def main():
         raise SystemExit(f"demo: a server process died: {server.deaths()}")
 
     step("What the administrator reads about it (a JSON file here; syslog, unless the configuration says otherwise)")
-    records = BUILD / "demo-audit.jsonl"
+    records = BUILD / f"demo{'-authd' if daemon else ''}-audit.jsonl"
     shutil.copyfile(site.audit, records)
     show_audit(records)
     print(f"\nDone. All of it is stopped, its directories are removed; the records are in {records.relative_to(SOURCE)}.\n"

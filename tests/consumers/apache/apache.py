@@ -43,6 +43,8 @@ CHILDREN = {"prefork": "StartServers 20\nMinSpareServers 1\nMaxSpareServers 100"
 
 
 NAMES = "netbios_domain = LAB\n    netbios_computer = WEB\n"
+# What failed in another run, or in a test beside, is not to refuse anybody here.
+NO_LOCK = "[policy]\n    lockout_threshold = 0\n"
 # Who the server's children are.
 USER = "www-data" if os.getuid() == 0 else None
 
@@ -59,7 +61,8 @@ class Site:
         self.mech_conf = harness.mech_conf(self.directory / "mech.conf")
         if daemon:
             self.audit = daemon.audit
-            self.write("ntlm.conf", f"[ntlm]\n    {daemon.store_lines}    {NAMES}[audit]\n    syslog = no\n")
+            self.write("ntlm.conf", f"[ntlm]\n    {daemon.store_lines}    store_deadline = 60\n    {NAMES}"
+                                    "[audit]\n    syslog = no\n")
             return
         self.accounts = self.directory / "accounts"
         self.audit = self.directory / "audit" / "audit.jsonl"
@@ -68,7 +71,7 @@ class Site:
             entry = pwd.getpwnam(self.user)
             os.chown(self.audit.parent, entry.pw_uid, entry.pw_gid)
         self.write("ntlm.conf", f"[ntlm]\n    store = {store}:{self.accounts}\n    {NAMES}"
-                                f"[audit]\n    syslog = no\n    json = {self.audit}\n")
+                                f"{NO_LOCK}[audit]\n    syslog = no\n    json = {self.audit}\n")
 
     def write(self, name, text):
         return self.share(harness.write(self.directory / name, text))

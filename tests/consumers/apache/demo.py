@@ -18,7 +18,7 @@ options = parser.parse_args()
 BUILD = options.build.resolve()
 os.environ["NTLM_BUILD_DIR"] = str(BUILD)
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from apache import MODULES, NAMES, SAMPLE, USER as WORKER, Apache, Site
+from apache import MODULES, NAMES, NO_LOCK, SAMPLE, USER as WORKER, Apache, Site
 from authd import Authd
 from curl import curl
 from harness import SOURCE, run, wait_for
@@ -113,7 +113,7 @@ def main():
         if not needed.exists():
             raise SystemExit(f"demo: {needed} is not there ({where}); ./run demo makes it")
     step("An account, in a database of its own")
-    daemon = Authd(NAMES, store="lmdb", worker=WORKER) if options.authd else None
+    daemon = Authd(NAMES + NO_LOCK, store="lmdb", worker=WORKER) if options.authd else None
     site = Site(store="lmdb", daemon=daemon)
     password = make_account(*((daemon.accounts, daemon.share) if daemon else (site.accounts, site.share)))
     if daemon:

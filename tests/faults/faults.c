@@ -34,11 +34,11 @@ enum { kSpace = 1, kFiles = 2, kInterrupt = 4, kDevice = 8, kKill = 16 };
 struct control {
   _Atomic uint64_t steps;  // so far
   uint64_t at;             // the first is 1; 0: none
-  uint32_t fault;          // one of the above
+  _Atomic uint32_t fault;  // one of the above, written last; 0: what stands here means nothing
   int32_t error;
   uint32_t sticky;  // every step from then on
-  uint32_t hit;
-  char call[24];  // that was hit last
+  _Atomic uint32_t hit;
+  char call[24];  // that was hit last, written before
 };
 
 static struct control* control;
@@ -54,29 +54,33 @@ __attribute__((constructor)) static void begin(void) {
   control = room != MAP_FAILED ? room : NULL;
 }
 
-// How many of the call's `steps` still happen: all of them, when it is not its turn.
-static uint64_t steps_before_fault(const char* call, unsigned met_by, uint64_t steps) {
+// How many of the call's `steps` still happen: all of them, when it is not its turn. `error` is how
+// it fails then; as soon as the test sees the hit, it may write the next one.
+static uint64_t steps_before_fault(const char* call, unsigned met_by, uint64_t steps, int* error) {
   if (control == NULL || (control->fault & met_by) == 0) {
     return steps;
   }
+  *error = control->error;
   const uint64_t first = atomic_fetch_add(&control->steps, steps) + 1;
   const uint64_t at = control->at;
   if (at == 0 || at >= first + steps || (at < first && !control->sticky)) {
     return steps;
   }
-  control->hit = 1;
   strncpy(control->call, call, sizeof control->call - 1);
+  control->hit = 1;
   return at > first ? at - first : 0;
 }
 
 static int fails(const char* call, unsigned met_by) {
-  if (steps_before_fault(call, met_by, 1) == 1) {
+  const int dies = control != NULL && control->fault == kKill;
+  int error = 0;
+  if (steps_before_fault(call, met_by, 1, &error) == 1) {
     return 0;
   }
-  if (control->fault == kKill) {
+  if (dies) {
     kill(getpid(), SIGKILL);
   }
-  errno = control->error;
+  errno = error;
   return 1;
 }
 
@@ -162,9 +166,11 @@ static ssize_t put(const char* call, int fd, const struct iovec* parts, int coun
   }
   const int dies = control != NULL && control->fault == kKill;
   const uint64_t steps = dies ? 1 + size / kPage : 1;
-  const uint64_t done = steps_before_fault(call, kSpace | kInterrupt | kDevice | kKill, steps);
+  int error = 0;
+  const uint64_t done =
+      steps_before_fault(call, kSpace | kInterrupt | kDevice | kKill, steps, &error);
   if (done < steps && !dies) {
-    errno = control->error;
+    errno = error;
     return -1;
   }
   if (done == steps) {

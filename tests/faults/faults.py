@@ -9,6 +9,7 @@ import struct
 FAULTS = {"ENOSPC": (1, errno.ENOSPC), "EMFILE": (2, errno.EMFILE), "EINTR": (4, errno.EINTR), "EIO": (8, errno.EIO),
           "KILL": (16, 0)}
 FORM = struct.Struct("=QQIiII24s")
+FAULT, FAULT_AT = struct.Struct("=I"), 16
 
 
 class Fault:
@@ -28,9 +29,12 @@ class Fault:
     def arm(self, name, at, sticky=False):
         """The at-th call from now on that `name` can meet; 0: none, they are counted."""
         fault, error = FAULTS[name]
-        FORM.pack_into(self.memory, 0, 0, at, fault, error, int(sticky), 0, b"")
+        self.disarm()
+        FORM.pack_into(self.memory, 0, 0, at, 0, error, int(sticky), 0, b"")
+        FAULT.pack_into(self.memory, FAULT_AT, fault)  # a program that runs looks at the rest from now on
 
     def disarm(self):
+        FAULT.pack_into(self.memory, FAULT_AT, 0)
         self.memory[:] = bytes(FORM.size)
 
     @property

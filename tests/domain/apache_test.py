@@ -35,12 +35,12 @@ class Apache(Domain):
             """)
         cls.apache2 = ("env", f"GSS_MECH_CONFIG={MECH_CONF}", f"GSS_NTLM_CONF={cls.conf}", "apache2", "-f", conf, "-k")
         LAB.member.run(*cls.apache2, "start")
-        until(lambda: LAB.member.run("curl", "-s", "http://127.0.0.1:8080/", check=False).returncode == 0, 10, "Apache")
+        until(lambda: LAB.member.run("curl", "-s", "http://127.0.0.1:8080/", check=False).returncode == 0, 60, "Apache")
 
     @classmethod
     def tearDownClass(cls):
         LAB.member.run(*cls.apache2, "stop")
-        until(lambda: not LAB.member.processes("apache2"), 10, "the end of Apache")
+        until(lambda: not LAB.member.processes("apache2"), 60, "the end of Apache")
 
     def curl(self, *options, user="alice", password=PASSWORD):
         """(status, REMOTE_USER)"""

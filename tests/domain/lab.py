@@ -74,9 +74,9 @@ class Node:
              "os.execvp('sleep', ['sleep', 'infinity'])"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
         children = pathlib.Path(f"/proc/{holder.pid}/task/{holder.pid}/children")
-        until(lambda: children.read_text().split(), 5, f"the namespaces of {self.name}")
+        until(lambda: children.read_text().split(), 30, f"the namespaces of {self.name}")
         self.pid = int(children.read_text().split()[0])
-        until(lambda: pathlib.Path(f"/proc/{self.pid}/comm").read_text() == "sleep\n", 5, f"the holder of {self.name}")
+        until(lambda: pathlib.Path(f"/proc/{self.pid}/comm").read_text() == "sleep\n", 30, f"the holder of {self.name}")
         if apart:
             *others, last = sorted(os.sched_getaffinity(0))
             os.sched_setaffinity(self.pid, [last] if self.name == "member" else others or [last])
@@ -150,7 +150,7 @@ class Node:
     def start_dc(self):
         self.run("samba", "-D")
         self.script("""
-            for i in {1..1000}; do
+            for i in {1..2000}; do
               for port in 88 389 445; do
                 (exec 3<>/dev/tcp/127.0.0.1/$port) 2>/dev/null || { sleep 0.05; continue 2; }
               done
@@ -272,7 +272,7 @@ class Lab:
             if node.pid and self.is_holder(node.pid):
                 os.kill(node.pid, signal.SIGKILL)
                 # The kernel ends a process namespace's first process last.
-                until(lambda pid=node.pid: not os.path.exists(f"/proc/{pid}"), 10, f"the end of {node.name}")
+                until(lambda pid=node.pid: not os.path.exists(f"/proc/{pid}"), 60, f"the end of {node.name}")
         self.state.unlink(missing_ok=True)
 
     @staticmethod

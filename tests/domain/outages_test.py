@@ -11,7 +11,10 @@ from domain import HERE, LAB, MECH_CONF, MINOR, Domain, main
 from lab import PASSWORD, TRUSTED_PASSWORD
 
 DEADLINE = 5.0  # [ntlm] store_deadline
-LATE = 0.5  # what a refusal may take beyond it, on a busy machine too (5.26 s at a load of 13 on two processors)
+# What a refusal may take beyond it: half a second, which is printed beside what it took (5.25 s of 5.5 at a load of 16 on two
+# processors). The test fails at two: a machine may leave a process waiting for one, and what is waited for without a deadline
+# takes Samba ten or more.
+REQUIRED, LATE = 0.5, 2.0
 # What a busy machine may add to a logon that waits for nothing: less than half of the deadline.
 SLACK = 2.0
 ALICE = ("LAB\\alice", PASSWORD, 0)
@@ -41,6 +44,7 @@ class Worker:
 class Outages(Domain):
     """One process with domain and local accounts, while the domain loses a part: the stated status within the deadline,
     local accounts meanwhile as quick as ever, and everything well again as soon as the part is back."""
+    deadline = DEADLINE
 
     def setUp(self):
         LAB.mend()
@@ -50,6 +54,10 @@ class Outages(Domain):
         self.addCleanup(self.worker.close)
         self.check_well()
 
+    def check_deadline(self, *seconds):
+        print(f"{self.id().split('.')[-1]}: refused after {max(seconds):.2f} s of {DEADLINE + REQUIRED}", file=sys.stderr)
+        self.assertLess(max(seconds), DEADLINE + LATE)
+
     def check_well(self):
         self.assertEqual([minor for minor, _, _ in self.worker.log_in(*[ALICE] * 4)], [0] * 4)
 
@@ -58,9 +66,9 @@ class Outages(Domain):
         results = self.worker.log_in(*[ALICE] * 4, *local)
         for got, seconds, _ in results[:4]:
             self.assertEqual(hex(got), hex(minor))
-            self.assertLess(seconds, DEADLINE + LATE)
             if at_once:
                 self.assertLess(seconds, SLACK)
+        self.check_deadline(*(seconds for _, seconds, _ in results[:4]))
         for got, seconds, name in results[4:]:
             self.assertEqual((got, name), (0, "MEM1\\carol"))
             self.assertLess(seconds, SLACK)
@@ -128,7 +136,7 @@ class Outages(Domain):
             own = [("LAB\\alice", PASSWORD, 0.5 + i / 2) for i in range(8)]
             results = self.worker.log_in(ERIN, *own)
             self.assertEqual(hex(results[0][0]), hex(MINOR["NO_AUTHORITY"]))
-            self.assertLess(results[0][1], DEADLINE + LATE)
+            self.check_deadline(results[0][1])
             for got, seconds, name in results[1:]:
                 self.assertEqual((got, name), (0, "LAB\\alice"))
                 self.assertLess(seconds, SLACK)

@@ -4,6 +4,7 @@
 ask winbindd; and users of a trusted domain, with one store for each domain."""
 import os
 import signal
+import socket
 import subprocess
 from pathlib import Path
 
@@ -18,15 +19,21 @@ class BehindTheDaemon(Domain):
     def setUp(self):
         directory = self.files / "authd"
         directory.mkdir(exist_ok=True)
-        socket = directory / "auth.sock"
-        socket.unlink(missing_ok=True)
+        path = directory / "auth.sock"
+        path.unlink(missing_ok=True)
         config = self.configure("ntlm-authd.conf", "    store = winbind\n")
         program = Path(MECH_CONF).parent / "ntlm-authd"
-        daemon = subprocess.Popen(LAB.member.command(program, "--config", config, "--socket", socket))
-        self.addCleanup(daemon.wait, 10)
+        daemon = subprocess.Popen(LAB.member.command(program, "--config", config, "--socket", path))
+        self.addCleanup(daemon.wait, 60)
         self.addCleanup(LAB.member.signal, "ntlm-authd", signal.SIGTERM)
-        until(socket.exists, 20, "the daemon's socket")
-        self.worker = self.configure("worker.conf", f"    store = authd:{socket}\n    authd_uid = {os.getuid()}\n")
+        until(lambda: self.listens(path), 60, "the daemon's socket")
+        self.worker = self.configure("worker.conf", f"    store = authd:{path}\n    authd_uid = {os.getuid()}\n")
+
+    @staticmethod
+    def listens(path):
+        """Its name is there before it does."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
+            return connection.connect_ex(str(path)) == 0
 
     def test_domain_users_log_in(self):
         for mech in ("ntlm", "spnego"):

@@ -138,7 +138,9 @@ class Registry {
   }
 
   Slot* slot_of(const SecHandle* handle) const {
-    if (handle == nullptr || handle->dwUpper != key_.load(std::memory_order_relaxed)) {
+    // A handle is of a live slot: without its bit it would match a free one.
+    if (handle == nullptr || (handle->dwLower & kLive) == 0 ||
+        handle->dwUpper != key_.load(std::memory_order_relaxed)) {
       return nullptr;
     }
     return slot_at(handle->dwLower & (kLive - 1));

@@ -2,6 +2,7 @@
 // Handles that are not what they seem: never a crash, always SEC_E_INVALID_HANDLE.
 #include <atomic>
 #include <random>
+#include <set>
 #include <thread>
 
 #include "support.h"
@@ -64,6 +65,54 @@ TEST(Handles, StaleOnesStayInvalidWhenTheirSlotIsUsedAgain) {
   Pair next;
   expect_all_invalid(stale);
   SecInvalidateHandle(&pair.server.context);
+}
+
+// What a closed handle's slot looks like until it is used again: the next generation, and not live.
+SecHandle of_the_free_slot(SecHandle closed) {
+  constexpr ULONG_PTR kIndex = 0x7FFFFFFF;
+  closed.dwLower = ((closed.dwLower >> 32) + 1) << 32 | (closed.dwLower & kIndex);
+  return closed;
+}
+
+TEST(Handles, ThatNameAFreeSlotAreInvalid) {
+  SecHandle context, credential;
+  {
+    const Pair pair;
+    context = of_the_free_slot(pair.server.context);
+    credential = of_the_free_slot(pair.server.credential);
+  }
+  for (int i = 0; i < 2; ++i) {
+    expect_all_invalid(context);
+    expect_all_invalid(credential);
+  }
+  std::vector<Client> clients(300);
+  std::set<ULONG_PTR> contexts, credentials;
+  for (Client& client : clients) {
+    std::string token;
+    ASSERT_EQ(client.step("", token), SEC_I_CONTINUE_NEEDED);
+    contexts.insert(client.context.dwLower);
+    credentials.insert(client.credential.dwLower);
+  }
+  EXPECT_EQ(contexts.size(), clients.size());
+  EXPECT_EQ(credentials.size(), clients.size());
+}
+
+TEST(Handles, OfTokensThatNameAFreeSlotAreInvalid) {
+  Pair pair;
+  HANDLE token = nullptr;
+  ASSERT_EQ(QuerySecurityContextToken(&pair.server.context, &token), SEC_E_OK);
+  ASSERT_TRUE(SspiCompatCloseHandle(token));
+  const SecHandle word{reinterpret_cast<ULONG_PTR>(token), 0};
+  const HANDLE invented = reinterpret_cast<HANDLE>(of_the_free_slot(word).dwLower);
+  PSspiCompatTokenInfo info = nullptr;
+  EXPECT_FALSE(SspiCompatCloseHandle(invented));
+  EXPECT_NE(SspiCompatGetTokenInfo(invented, &info), SEC_E_OK);
+  HANDLE one = nullptr, other = nullptr;
+  ASSERT_EQ(QuerySecurityContextToken(&pair.server.context, &one), SEC_E_OK);
+  ASSERT_EQ(QuerySecurityContextToken(&pair.server.context, &other), SEC_E_OK);
+  EXPECT_NE(one, other);
+  EXPECT_TRUE(SspiCompatCloseHandle(one));
+  EXPECT_TRUE(SspiCompatCloseHandle(other));
 }
 
 TEST(Handles, OfADeadContextAdmitItsDeletionOnly) {

@@ -60,11 +60,17 @@ void put_utf8(std::string& out, char32_t point) {
   }
 }
 
+// Room for so many units on the heap: what a string has inside itself, a move copies.
+template <typename String>
+void reserve_outside(String& text, std::size_t units) {
+  text.reserve(std::max(units, text.capacity() + 1));
+}
+
 }  // namespace
 
 std::optional<std::string> to_utf8(WideView wide) {
   std::string out;
-  out.reserve(wide.size() * 3);
+  reserve_outside(out, wide.size() * 3);
   for (std::size_t i = 0; i < wide.size(); ++i) {
     char32_t point = static_cast<char16_t>(wide[i]);
     if (point >= 0xD800 && point <= 0xDFFF) {
@@ -83,7 +89,7 @@ std::optional<std::string> to_utf8(WideView wide) {
 
 std::optional<WideString> to_wide(std::string_view utf8) {
   WideString out;
-  out.reserve(utf8.size());
+  reserve_outside(out, utf8.size());
   while (!utf8.empty()) {
     const char32_t point = take_utf8(utf8);
     if (point == kInvalid) {
@@ -133,23 +139,19 @@ std::string upper_ascii(std::string_view text) {
   return out;
 }
 
-SecretText::SecretText(SecretText&& other) noexcept : text_(std::move(other.text_)) {
-  other.wipe();
-}
-
 SecretText& SecretText::operator=(SecretText&& other) noexcept {
   if (this != &other) {
-    wipe();
+    wipe(text_);
     text_ = std::move(other.text_);
-    other.wipe();
+    wipe(other.text_);
   }
   return *this;
 }
 
-void SecretText::wipe() noexcept {
+void SecretText::wipe(std::string& text) noexcept {
   // The capacity, not the size: a moved-from short string keeps its bytes.
-  explicit_bzero(text_.data(), text_.capacity());
-  text_.clear();
+  explicit_bzero(text.data(), text.capacity());
+  text.clear();
 }
 
 bool equal_secret(std::string_view a, std::string_view b) {

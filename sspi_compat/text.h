@@ -15,8 +15,9 @@ namespace sspi {
 using WideView = std::basic_string_view<WCHAR>;
 using WideString = std::basic_string<WCHAR>;
 
-// Nothing when the text has an unpaired surrogate (invalid UTF-8). The result's buffer is not
-// reallocated on the way, so that no copy of a secret is left behind.
+// Nothing when the text has an unpaired surrogate (invalid UTF-8). The result's buffer is on the
+// heap, however short the text, and not reallocated on the way: neither making nor moving it leaves
+// a copy of a secret behind.
 std::optional<std::string> to_utf8(WideView wide);
 std::optional<WideString> to_wide(std::string_view utf8);
 bool is_utf8(std::string_view text);
@@ -34,17 +35,17 @@ std::string upper_ascii(std::string_view text);
 class SecretText {
  public:
   SecretText() = default;
-  explicit SecretText(std::string&& text) : text_(std::move(text)) {}
-  SecretText(SecretText&& other) noexcept;
+  explicit SecretText(std::string&& text) : text_(std::move(text)) { wipe(text); }
+  SecretText(SecretText&& other) noexcept : SecretText(std::move(other.text_)) {}
   SecretText& operator=(SecretText&& other) noexcept;
   SecretText(const SecretText&) = delete;
   SecretText& operator=(const SecretText&) = delete;
-  ~SecretText() { wipe(); }
+  ~SecretText() { wipe(text_); }
   const std::string& expose() const { return text_; }
   bool empty() const { return text_.empty(); }
 
  private:
-  void wipe() noexcept;
+  static void wipe(std::string& text) noexcept;
   std::string text_;
 };
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <link.h>
 #include <string.h>
+#include <ucontext.h>
 
 #include <algorithm>
 #include <atomic>
@@ -308,8 +309,6 @@ class Hidden {
     return found;
   }
 
- private:
-  static constexpr unsigned char kMask = 0xA5;
   int copies_in(std::span<const unsigned char> memory) const {
     int found = 0;
     for (std::size_t at = 0; at + size_ <= memory.size(); ++at) {
@@ -321,21 +320,50 @@ class Hidden {
     }
     return found;
   }
+
+ private:
+  static constexpr unsigned char kMask = 0xA5;
   unsigned char coded_[64];
   std::size_t size_ = 0;
 };
 
+// A call on a stack of its own, which keeps the frames of all that returned.
+class OwnStack {
+ public:
+  void run(void (*call)()) {
+    ucontext_t there;
+    getcontext(&there);
+    there.uc_stack.ss_sp = memory_.data();
+    there.uc_stack.ss_size = memory_.size();
+    there.uc_link = &here_;
+    makecontext(&there, call, 0);
+    swapcontext(&here_, &there);
+  }
+  std::span<const unsigned char> memory() const { return memory_; }
+
+ private:
+  ucontext_t here_{};
+  std::vector<unsigned char> memory_ = std::vector<unsigned char>(std::size_t{1} << 20);
+};
+
 constexpr std::size_t kPasswordSize = 32;
-template <typename Char>
+template <typename Char, std::size_t kSize = kPasswordSize>
 struct Password {
-  Char text[kPasswordSize + 1] = {};
-  Hidden hidden;  // the middle: malloc writes over the ends of what is freed
+  Char text[kSize + 1] = {};
+  Hidden hidden;  // the middle: malloc writes over the ends of what is freed, a move over the first
+  Hidden narrow;  // the same in UTF-8
   Password() {
     std::random_device random;
-    for (std::size_t i = 0; i < kPasswordSize; ++i) {
-      text[i] = static_cast<Char>('a' + random() % 26);
+    for (std::size_t i = 0; i < kSize; ++i) {
+      text[i] = static_cast<Char>('!' + random() % ('~' - '!'));
     }
-    hidden.hide(text + 8, 16 * sizeof(Char));
+    constexpr std::size_t kFirst = kSize < kPasswordSize ? 1 : 8;
+    constexpr std::size_t kCount = kSize < kPasswordSize ? kSize - kFirst : 16;
+    hidden.hide(text + kFirst, kCount * sizeof(Char));
+    char bytes[kCount];
+    std::copy_n(text + kFirst, kCount, bytes);
+    narrow.hide(bytes, kCount);
+    explicit_bzero(bytes, sizeof bytes);
   }
   void forget() { explicit_bzero(text, sizeof text); }
 };
@@ -361,6 +389,40 @@ TEST(Secrets, AFreedIdentityLeavesNoPassword) {
   SspiFreeAuthIdentity(copy);
   SspiFreeAuthIdentity(id);
   EXPECT_EQ(password.hidden.copies(), 0);
+}
+
+// A short text lies inside its string, where a move leaves it.
+template <std::size_t kSize, typename Char>
+void expect_no_copy_of_a_short_password(ULONG flags) {
+  static Password<Char, kSize> password;
+  static SEC_WINNT_AUTH_IDENTITY_INFO identity;
+  static SECURITY_STATUS status;
+  identity.AuthId_a.Password = reinterpret_cast<unsigned char*>(password.text);
+  identity.AuthId_a.PasswordLength = kSize;
+  identity.AuthId_a.Flags = flags;
+  OwnStack stack;
+  stack.run([] { status = SspiValidateAuthIdentity(&identity); });
+  EXPECT_EQ(status, SEC_E_OK);
+  EXPECT_EQ(password.hidden.copies_in(stack.memory()), 0) << kSize;
+  EXPECT_EQ(password.narrow.copies_in(stack.memory()), 0) << kSize;
+}
+
+TEST(Secrets, AShortPasswordLeavesNoCopyOnTheStack) {
+  expect_no_copy_of_a_short_password<9, char>(SEC_WINNT_AUTH_IDENTITY_ANSI);
+  expect_no_copy_of_a_short_password<15, char>(SEC_WINNT_AUTH_IDENTITY_ANSI);
+  expect_no_copy_of_a_short_password<5, WCHAR>(SEC_WINNT_AUTH_IDENTITY_UNICODE);
+}
+
+TEST(Secrets, AShortPasswordOfABlockLeavesNoCopyOnTheStack) {
+  static Password<WCHAR, 5> password;
+  static Opaque id = nullptr;
+  static SECURITY_STATUS status;
+  OwnStack stack;
+  stack.run([] { status = SspiEncodeStringsAsAuthIdentity(u"alice", u"DOM", password.text, &id); });
+  EXPECT_EQ(status, SEC_E_OK);
+  EXPECT_EQ(password.hidden.copies_in(stack.memory()), 0);
+  EXPECT_EQ(password.narrow.copies_in(stack.memory()), 0);
+  SspiFreeAuthIdentity(id);
 }
 
 TEST(Secrets, AnOpenContextDoesNotKeepThePasswordOfAFreedCredential) {

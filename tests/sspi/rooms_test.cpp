@@ -263,6 +263,24 @@ TEST(Text, ComparisonsAreAsciiOnly) {
   EXPECT_EQ(upper_ascii("ex\xc3\xa4mple"), "EX\xc3\xa4MPLE");
 }
 
+// What is left in a string's own bytes.
+template <typename String>
+std::string_view remains(const String& text) {
+  return {reinterpret_cast<const char*>(&text), sizeof text};
+}
+
+TEST(Text, AMoveOfAShortOneLeavesNoCopy) {
+  std::string given("hunter2");
+  SecretText secret(std::move(given));
+  EXPECT_EQ(remains(given).find("unter2"), std::string_view::npos);
+  SecretText moved(std::move(secret));
+  EXPECT_EQ(remains(secret).find("unter2"), std::string_view::npos);
+  EXPECT_EQ(moved.expose(), "hunter2");
+  EXPECT_EQ(remains(*to_utf8(u"hunt")).find("unt"), std::string_view::npos);
+  EXPECT_EQ(remains(*to_wide("hunt")).find(std::string_view("u\0n\0t\0", 6)),
+            std::string_view::npos);
+}
+
 // ---- memory ----
 
 TEST(Memory, KnowsItsBlocks) {

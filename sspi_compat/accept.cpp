@@ -79,9 +79,9 @@ SECURITY_STATUS accept_leg(const Leg& leg, Context& context, Output& output) {
     return status;
   }
   if (complete) {
-    context.opened(answer.mechanism, answer.flags);
+    context.opened(answer.mechanism, answer.flags, answer.lifetime);
   }
-  report(leg, context, output, answer.lifetime, complete);
+  report(leg, context, output);
   return complete ? SEC_E_OK : SEC_I_CONTINUE_NEEDED;
 }
 

@@ -174,12 +174,9 @@ SECURITY_STATUS query_dce_info(Context& context, void* buffer) {
 
 template <typename>
 SECURITY_STATUS query_lifespan(Context& context, void* buffer) {
-  OM_uint32 minor = 0;
-  OM_uint32 left = 0;
-  gss_context_time(&minor, context.gss, &left);  // an expired one has 0 left
   SecPkgContext_Lifespan lifespan{};
   lifespan.tsStart = time_at(context.started);
-  lifespan.tsExpiry = time_in(left);
+  lifespan.tsExpiry = context.ends;
   return answer(buffer, lifespan);
 }
 

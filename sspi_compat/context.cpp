@@ -21,7 +21,7 @@ void Context::kill() {
   state = State::kDead;
 }
 
-void Context::opened(gss_const_OID spoken_mechanism, OM_uint32 flags) {
+void Context::opened(gss_const_OID spoken_mechanism, OM_uint32 flags, OM_uint32 lifetime) {
   spoken = &package_of(spoken_mechanism, package);
   mechanism = spoken->mechanism();
   granted = flags;
@@ -29,6 +29,7 @@ void Context::opened(gss_const_OID spoken_mechanism, OM_uint32 flags) {
   credential.reset();
   state = State::kOpen;
   started = time(nullptr);
+  ends = time_in(lifetime);
   ntlm_ = spoken == &kNtlm;
 }
 

@@ -22,6 +22,7 @@
 
 #include "sspi_compat/credential.h"
 #include "sspi_compat/registry.h"
+#include "sspi_compat/time_stamp.h"
 
 namespace sspi {
 
@@ -35,7 +36,8 @@ class Context {
   ~Context();
 
   // After the last leg, or an import: what was agreed. mechanism: the one that is spoken.
-  void opened(gss_const_OID mechanism, OM_uint32 granted);
+  // lifetime: seconds from now, or GSS_C_INDEFINITE.
+  void opened(gss_const_OID mechanism, OM_uint32 granted, OM_uint32 lifetime);
   // A failure that no later call may follow; keys are gone.
   void kill();
 
@@ -61,6 +63,7 @@ class Context {
   std::string target;        // initiator: as the caller wrote it, or an import found it
   Name target_name;          // the same for GSS, until the context is Open
   std::int64_t started = 0;  // seconds since 1970
+  TimeStamp ends = never();  // kept, since GSS tells how long is left, and nothing after the end
   std::shared_ptr<Credential> credential;  // for further legs: no longer than they may come
   SecHandle token{};                       // acceptor: for SECPKG_ATTR_ACCESS_TOKEN, made on demand
 

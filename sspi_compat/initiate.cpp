@@ -77,11 +77,11 @@ SECURITY_STATUS initiate_leg(const Leg& leg, Context& context, Output& output) {
   }
   const bool complete = answer.major == GSS_S_COMPLETE;
   if (complete) {
-    context.opened(answer.mechanism, answer.flags);
+    context.opened(answer.mechanism, answer.flags, answer.lifetime);
   } else if ((context.required & ISC_REQ_UNVERIFIED_TARGET_NAME) != 0) {
     set_initiator_options(context);
   }
-  report(leg, context, output, answer.lifetime, complete);
+  report(leg, context, output);
   return complete ? SEC_E_OK : SEC_I_CONTINUE_NEEDED;
 }
 

@@ -2,7 +2,6 @@
 #include "sspi_compat/leg.h"
 
 #include "sspi_compat/flags.h"
-#include "sspi_compat/time_stamp.h"
 
 namespace sspi {
 
@@ -59,19 +58,17 @@ void give_error_token(const Answer& answer, Output& output, bool wanted) {
   }
 }
 
-void report(const Leg& leg, Context& context, const Output& output, OM_uint32 lifetime,
-            bool complete) {
+void report(const Leg& leg, Context& context, const Output& output) {
   const ULONG allocated =
       context.initiator ? ULONG{ISC_RET_ALLOCATED_MEMORY} : ULONG{ASC_RET_ALLOCATED_MEMORY};
-  const OM_uint32 granted = complete ? context.granted : 0;
-  context.returned = context.initiator ? isc_returned(context.required, granted)
-                                       : asc_returned(context.required, granted);
+  context.returned = context.initiator ? isc_returned(context.required, context.granted)
+                                       : asc_returned(context.required, context.granted);
   context.returned |= output.allocated() ? allocated : 0;
   if (leg.attributes != nullptr) {
     *leg.attributes = context.returned;
   }
   if (leg.expiry != nullptr) {
-    *leg.expiry = complete ? time_in(lifetime) : never();
+    *leg.expiry = context.ends;
   }
 }
 

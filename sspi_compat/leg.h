@@ -56,8 +56,7 @@ struct Answer {
 // An error token is for the peer's eyes: it goes out where the caller asked for it.
 void give_error_token(const Answer& answer, Output& output, bool wanted);
 // The outputs of a leg that succeeded.
-void report(const Leg& leg, Context& context, const Output& output, OM_uint32 lifetime,
-            bool complete);
+void report(const Leg& leg, Context& context, const Output& output);
 
 // A further leg of either side. fits: is the credential that came along one for this side?
 template <typename Step>

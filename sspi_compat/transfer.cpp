@@ -196,9 +196,10 @@ SECURITY_STATUS import_context(const Char* package_name, const SecBuffer* bytes,
   OM_uint32 minor = 0;
   gss_OID mechanism = GSS_C_NO_OID;
   OM_uint32 granted = 0;
+  OM_uint32 lifetime = 0;
   int initiator = 0;
   int open = 0;
-  if (gss_inquire_context(&minor, context->gss, nullptr, nullptr, nullptr, &mechanism, &granted,
+  if (gss_inquire_context(&minor, context->gss, nullptr, nullptr, &lifetime, &mechanism, &granted,
                           &initiator, &open) != GSS_S_COMPLETE ||
       open == 0 || (initiator != 0) != envelope.initiator) {
     return failure(SEC_E_INVALID_TOKEN, "not a complete context of that side");
@@ -208,7 +209,7 @@ SECURITY_STATUS import_context(const Char* package_name, const SecBuffer* bytes,
     return failure(SEC_E_INVALID_TOKEN, "the envelope was changed on its way");
   }
   context->required = envelope.required;
-  context->opened(mechanism, granted);
+  context->opened(mechanism, granted, lifetime);
   if (context->initiator) {
     context->target = target_name(*context);
   }

@@ -2,6 +2,7 @@
 // display_form, which is not SSPI's; impersonation = identity; require_flags: S45; anonymous
 // clients; Negotiate that begins raw.
 #include <sys/fsuid.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <sstream>
@@ -13,7 +14,7 @@ namespace {
 
 const bool configured = add_configuration(
     "[ntlm]\n    display_form = user@domain\n"
-    "[policy]\n    allow_anonymous = yes\n"
+    "[policy]\n    allow_anonymous = yes\n    context_lifetime = 1\n"
     "[sspi]\n    impersonation = identity\n    require_flags = ASC_REQ_CONFIDENTIALITY "
     "ASC_REQ_INTEGRITY\n"
     "    negotiate_form = raw\n"
@@ -94,6 +95,29 @@ TEST(Settings, AnAnonymousClientNeedsTheServersConsent) {
       FreeContextBuffer(packed.pvBuffer);
     }
   }
+}
+
+LONGLONG end_of(Side& side) {
+  SecPkgContext_Lifespan span{};
+  EXPECT_EQ(QueryContextAttributesA(&side.context, SECPKG_ATTR_LIFESPAN, &span), SEC_E_OK);
+  return static_cast<LONGLONG>(span.tsExpiry.HighPart) << 32 | span.tsExpiry.LowPart;
+}
+
+TEST(Settings, TheEndOfAContextStaysWhenItIsOver) {
+  Pair pair;
+  SecBuffer packed{0, SECBUFFER_EMPTY, nullptr};
+  ASSERT_EQ(ExportSecurityContext(&pair.server.context, 0, &packed, nullptr), SEC_E_OK);
+  Side other;
+  ASSERT_EQ(ImportSecurityContextA("NTLM", &packed, nullptr, &other.context), SEC_E_OK);
+  FreeContextBuffer(packed.pvBuffer);
+  const LONGLONG server = end_of(pair.server), client = end_of(pair.client);
+  const LONGLONG imported = end_of(other);
+  sleep(3);  // context_lifetime is 1
+  EXPECT_EQ(end_of(pair.server), server);
+  EXPECT_EQ(end_of(pair.client), client);
+  EXPECT_EQ(end_of(other), imported);
+  const TimeStamp told = pair.server.expiry;
+  EXPECT_EQ(static_cast<LONGLONG>(told.HighPart) << 32 | told.LowPart, server);
 }
 
 TEST(Settings, NegotiateBeginsRawAndAWinprServerWouldUnderstand) {

@@ -67,7 +67,7 @@ SECURITY_STATUS accept_leg(const Leg& leg, Context& context, Output& output) {
       &answer.minor, &context.gss, context.credential->acceptor(), &input, bindings.get(), nullptr,
       &answer.mechanism, answer.token.out(), &answer.flags, &answer.lifetime, nullptr);
   if (GSS_ERROR(answer.major)) {
-    give_error_token(answer, output, (leg.requested & ASC_REQ_EXTENDED_ERROR) != 0);
+    output.give_error(answer.token.view(), (leg.requested & ASC_REQ_EXTENDED_ERROR) != 0);
     return status_of(Call::kAccept, answer.major, answer.minor, context.package.mechanism());
   }
   const bool complete = answer.major == GSS_S_COMPLETE;
@@ -87,6 +87,7 @@ SECURITY_STATUS accept_leg(const Leg& leg, Context& context, Output& output) {
 
 SECURITY_STATUS accept(PCredHandle credential_handle, const Leg& leg,
                        PSecBufferDesc output_buffers) {
+  Output output(output_buffers, (leg.requested & ASC_REQ_ALLOCATE_MEMORY) != 0);
   if (leg.new_context == nullptr) {
     return SEC_E_INVALID_HANDLE;
   }
@@ -94,7 +95,6 @@ SECURITY_STATUS accept(PCredHandle credential_handle, const Leg& leg,
     return failure(SEC_E_UNSUPPORTED_FUNCTION, "fContextReq asks for DATAGRAM");
   }
   const auto credential = credential_of(credential_handle);
-  Output output(output_buffers, (leg.requested & ASC_REQ_ALLOCATE_MEMORY) != 0);
   if (names_context(leg.context)) {
     const bool fits =
         credential_handle == nullptr || (credential != nullptr && credential->inbound());

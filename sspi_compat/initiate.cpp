@@ -68,7 +68,7 @@ SECURITY_STATUS initiate_leg(const Leg& leg, Context& context, Output& output) {
       gss_flags_of_isc(context.required), GSS_C_INDEFINITE, bindings.get(), &input,
       &answer.mechanism, answer.token.out(), &answer.flags, &answer.lifetime);
   if (GSS_ERROR(answer.major)) {
-    give_error_token(answer, output, (leg.requested & ISC_REQ_EXTENDED_ERROR) != 0);
+    output.give_error(answer.token.view(), (leg.requested & ISC_REQ_EXTENDED_ERROR) != 0);
     return status_of(Call::kInitiate, answer.major, answer.minor, mechanism);
   }
   status = output.give(answer.token.view());
@@ -125,12 +125,12 @@ std::optional<std::string> target_of(const SecBufferDesc* input, std::optional<s
 template <typename Char>
 SECURITY_STATUS initiate(PCredHandle credential_handle, const Char* target_name, const Leg& leg,
                          PSecBufferDesc output_buffers) {
+  Output output(output_buffers, (leg.requested & ISC_REQ_ALLOCATE_MEMORY) != 0);
   constexpr ULONG kRefused = ISC_REQ_DATAGRAM | ISC_REQ_PROMPT_FOR_CREDS;
   if ((leg.requested & kRefused) != 0) {
     return failure(SEC_E_UNSUPPORTED_FUNCTION, "fContextReq asks for DATAGRAM or PROMPT_FOR_CREDS");
   }
   const auto credential = credential_of(credential_handle);
-  Output output(output_buffers, (leg.requested & ISC_REQ_ALLOCATE_MEMORY) != 0);
   if (!names_context(leg.context)) {
     auto target = target_of(leg.input, text_of(target_name));
     return target ? first_initiate(credential, std::move(*target), leg, output)

@@ -5,9 +5,21 @@
 
 namespace sspi {
 
-SECURITY_STATUS Output::check() const {
+Output::~Output() {
+  if (buffer_ != nullptr && !given_ && !too_small_) {
+    buffer_->cbBuffer = 0;
+    buffer_->pvBuffer = allocate_ ? nullptr : buffer_->pvBuffer;
+  }
+}
+
+SECURITY_STATUS Output::too_small(const char* why) {
+  too_small_ = true;
+  return failure(SEC_E_BUFFER_TOO_SMALL, why);
+}
+
+SECURITY_STATUS Output::check() {
   if (buffer_ == nullptr || (!allocate_ && buffer_->cbBuffer == 0)) {
-    return failure(SEC_E_BUFFER_TOO_SMALL, "pOutput has no SECBUFFER_TOKEN with room");
+    return too_small("pOutput has no SECBUFFER_TOKEN with room");
   }
   return allocate_ || buffer_->pvBuffer != nullptr
              ? SEC_E_OK
@@ -16,7 +28,6 @@ SECURITY_STATUS Output::check() const {
 
 SECURITY_STATUS Output::give(std::string_view token) {
   if (token.empty()) {
-    nothing();
     return SEC_E_OK;
   }
   if (const SECURITY_STATUS status = check(); status != SEC_E_OK) {
@@ -25,19 +36,18 @@ SECURITY_STATUS Output::give(std::string_view token) {
   if (allocate_) {
     buffer_->pvBuffer = hand_out_bytes(token).release();
   } else if (buffer_->cbBuffer < token.size()) {
-    return failure(SEC_E_BUFFER_TOO_SMALL, "pOutput is smaller than the token");
+    return too_small("pOutput is smaller than the token");
   } else {
     token.copy(static_cast<char*>(buffer_->pvBuffer), token.size());
   }
   buffer_->cbBuffer = static_cast<ULONG>(token.size());
-  allocated_ = allocate_;
+  given_ = true;
   return SEC_E_OK;
 }
 
-void Output::nothing() {
-  if (buffer_ != nullptr) {
-    buffer_->cbBuffer = 0;
-    buffer_->pvBuffer = allocate_ ? nullptr : buffer_->pvBuffer;
+void Output::give_error(std::string_view token, bool wanted) {
+  if (wanted && give(token) != SEC_E_OK) {
+    too_small_ = false;  // not what the call fails by
   }
 }
 
@@ -50,12 +60,6 @@ std::string_view input_token(const SecBufferDesc* buffers) {
 
 bool names_context(const SecHandle* handle) {
   return handle != nullptr && (handle->dwLower != 0 || handle->dwUpper != 0);
-}
-
-void give_error_token(const Answer& answer, Output& output, bool wanted) {
-  if (!wanted || output.give(answer.token.view()) != SEC_E_OK) {
-    output.nothing();
-  }
 }
 
 void report(const Leg& leg, Context& context, const Output& output) {

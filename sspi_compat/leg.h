@@ -11,22 +11,32 @@
 
 namespace sspi {
 
-// Where a leg's token goes.
+// Where a leg's token goes. Whatever ends the call without one leaves an empty buffer, so that a
+// program which sends cbBuffer bytes sends nothing that it did not mean to; where the room is too
+// small for one, it stays as the caller gave it.
 class Output {
  public:
   Output(PSecBufferDesc buffers, bool allocate)
       : buffer_(find_buffer(buffers, SECBUFFER_TOKEN)), allocate_(allocate) {}
+  Output(const Output&) = delete;
+  Output& operator=(const Output&) = delete;
+  ~Output();
 
   // Is there room for any token at all? SEC_E_BUFFER_TOO_SMALL, SEC_E_INTERNAL_ERROR.
-  SECURITY_STATUS check() const;
+  SECURITY_STATUS check();
   SECURITY_STATUS give(std::string_view token);
-  void nothing();
-  bool allocated() const { return allocated_; }
+  // An error token is for the peer's eyes: it goes out where the caller asked for it, and made
+  // room.
+  void give_error(std::string_view token, bool wanted);
+  bool allocated() const { return given_ && allocate_; }
 
  private:
+  SECURITY_STATUS too_small(const char* why);
+
   SecBuffer* buffer_;
   const bool allocate_;
-  bool allocated_ = false;
+  bool given_ = false;
+  bool too_small_ = false;
 };
 
 // Empty when there is none.
@@ -53,8 +63,6 @@ struct Answer {
   Buffer token;
 };
 
-// An error token is for the peer's eyes: it goes out where the caller asked for it.
-void give_error_token(const Answer& answer, Output& output, bool wanted);
 // The outputs of a leg that succeeded.
 void report(const Leg& leg, Context& context, const Output& output);
 

@@ -854,23 +854,23 @@ typedef SECURITY_STATUS(SEC_ENTRY* SET_CREDENTIALS_ATTRIBUTES_FN_W)(PCredHandle 
  * the first leg, then the handle from phNewContext, which may be the same variable. pszTargetName:
  * the service's SPN ("HTTP/www.example.com"). fContextReq: ISC_REQ_ flags; CONFIDENTIALITY implies
  * INTEGRITY; REPLAY_DETECT and SEQUENCE_DETECT too. NO_INTEGRITY lets INTEGRITY be ignored, except
- * by package NTLM. A flag that the package does not know is
- * ignored; DATAGRAM and PROMPT_FOR_CREDS are SEC_E_UNSUPPORTED_FUNCTION. TargetDataRep, Reserved1,
- * Reserved2: no effect. pInput: the server's SECBUFFER_TOKEN, at any index; NULL or without a token
- * on the first leg; SECBUFFER_CHANNEL_BINDINGS beside it on any leg (the last leg that has them
- * counts). On the first
+ * by package NTLM. A flag that the package does not know is ignored; DATAGRAM and PROMPT_FOR_CREDS
+ * are SEC_E_UNSUPPORTED_FUNCTION. TargetDataRep, Reserved1, Reserved2: no effect. pInput: the
+ * server's SECBUFFER_TOKEN, at any index; NULL or without a token on the first leg;
+ * SECBUFFER_CHANNEL_BINDINGS beside it on any leg (the last leg that has them counts). On the first
  * leg a SECBUFFER_TARGET_HOST or SECBUFFER_TARGET (UTF-16) stands in for pszTargetName. pOutput:
  * one SECBUFFER_TOKEN with room (cbMaxToken of the package), or with ISC_REQ_ALLOCATE_MEMORY any,
  * and pvBuffer comes back for FreeContextBuffer. cbBuffer: in room, out length in bytes, 0 when
- * there is nothing to send. pfContextAttr (may be NULL): ISC_RET_ flags: what was agreed, not what
- * was asked; security-related ones only on the last leg. ptsExpiry: may be NULL; "never" before the
- * last leg. SEC_I_CONTINUE_NEEDED, SEC_E_OK (a token may still be there to be sent),
- * SEC_E_NO_CREDENTIALS, SEC_E_INVALID_HANDLE (also: an INBOUND credential, a failed context),
- * SEC_E_INVALID_TOKEN, SEC_E_TARGET_UNKNOWN, SEC_E_BUFFER_TOO_SMALL (no room, or no TOKEN buffer),
- * SEC_E_INTERNAL_ERROR (room without memory), SEC_E_OUT_OF_SEQUENCE (the context is complete),
- * SEC_E_LOGON_DENIED, SEC_E_NO_AUTHENTICATING_AUTHORITY, SEC_E_WRONG_PRINCIPAL, SEC_E_TIME_SKEW,
- * SEC_E_SECURITY_QOS_FAILED. A failed first leg leaves no context; after a later one delete it.
- * Source: pages InitializeSecurityContext (General, NTLM).
+ * there is nothing to send; after a failure too, unless EXTENDED_ERROR asked for the token that
+ * tells the peer of it. SEC_E_BUFFER_TOO_SMALL leaves it as it was. pfContextAttr (may be NULL):
+ * ISC_RET_ flags: what was agreed, not what was asked; security-related ones only on the last leg.
+ * ptsExpiry: may be NULL; "never" before the last leg. SEC_I_CONTINUE_NEEDED, SEC_E_OK (a token may
+ * still be there to be sent), SEC_E_NO_CREDENTIALS, SEC_E_INVALID_HANDLE (also: an INBOUND
+ * credential, a failed context), SEC_E_INVALID_TOKEN, SEC_E_TARGET_UNKNOWN, SEC_E_BUFFER_TOO_SMALL
+ * (no room, or no TOKEN buffer), SEC_E_INTERNAL_ERROR (room without memory), SEC_E_OUT_OF_SEQUENCE
+ * (the context is complete), SEC_E_LOGON_DENIED, SEC_E_NO_AUTHENTICATING_AUTHORITY,
+ * SEC_E_WRONG_PRINCIPAL, SEC_E_TIME_SKEW, SEC_E_SECURITY_QOS_FAILED. A failed first leg leaves no
+ * context; after a later one delete it. Source: pages InitializeSecurityContext (General, NTLM).
  */
 SECURITY_STATUS SEC_ENTRY InitializeSecurityContextA(
     PCredHandle phCredential, PCtxtHandle phContext, const SEC_CHAR* pszTargetName,

@@ -371,6 +371,46 @@ TEST(Accept, S25_NothingToSendIsALengthOfZero) {
   EXPECT_EQ(call.out.cbBuffer, 0u);
 }
 
+TEST(Accept, S25_AFailureLeavesNothingToSend) {
+  const Half half;
+  const std::string broken(12, '\0');
+  struct {
+    std::string token, bindings;
+    ULONG request;
+    bool with_credential;
+    SECURITY_STATUS expected;
+  } const kRows[] = {{"no token at all", "", 0, true, SEC_E_INVALID_TOKEN},
+                     {half.authenticate, "", 0, true, SEC_E_INVALID_TOKEN},
+                     {half.negotiate, broken, 0, true, SEC_E_INVALID_TOKEN},
+                     {half.negotiate, "", ASC_REQ_DATAGRAM, true, SEC_E_UNSUPPORTED_FUNCTION},
+                     {half.negotiate, "", 0, false, SEC_E_INVALID_HANDLE}};
+  for (const auto& row : kRows) {
+    for (const ULONG allocate : {ULONG{0}, ULONG{ASC_REQ_ALLOCATE_MEMORY}}) {
+      Server server;
+      Side nobody;
+      Call call(row.token);
+      std::string bindings = row.bindings;
+      call.in[1] = {static_cast<ULONG>(bindings.size()), SECBUFFER_CHANNEL_BINDINGS,
+                    bindings.data()};
+      call.in_desc.cBuffers = bindings.empty() ? 1 : 2;
+      EXPECT_EQ(call(row.with_credential ? static_cast<Side&>(server) : nobody, nullptr,
+                     row.request | allocate),
+                row.expected);
+      EXPECT_EQ(call.out.cbBuffer, 0u);
+      EXPECT_EQ(call.out.pvBuffer, allocate != 0 ? nullptr : call.room);
+    }
+  }
+}
+
+TEST(Accept, S25_RoomThatIsTooSmallStaysAsItWas) {
+  const Half half;
+  Server server;
+  Call call(half.negotiate);
+  call.out.cbBuffer = 8;
+  EXPECT_EQ(call(server, nullptr), SEC_E_BUFFER_TOO_SMALL);
+  EXPECT_EQ(call.out.cbBuffer, 8u);
+}
+
 // ---- pfContextAttr ----
 
 TEST(Accept, S26_TellsWhatWasAgreedNotWhatWasAsked) {

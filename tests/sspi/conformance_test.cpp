@@ -252,6 +252,24 @@ TEST(FirstLeg, OutputMustHaveRoomInATokenBuffer) {
   EXPECT_LT(leg.out.cbBuffer, sizeof leg.room);
 }
 
+TEST(FirstLeg, AFailureLeavesNothingToSend) {
+  std::string bindings(12, '\0');
+  SecBuffer broken{static_cast<ULONG>(bindings.size()), SECBUFFER_CHANNEL_BINDINGS,
+                   bindings.data()};
+  SecBufferDesc in{SECBUFFER_VERSION, 1, &broken};
+  FirstLeg leg;
+  EXPECT_EQ(leg(0, &leg.out_desc, &in), SEC_E_INVALID_TOKEN);
+  EXPECT_EQ(leg.out.cbBuffer, 0u);
+  FirstLeg datagram;
+  EXPECT_EQ(datagram(ISC_REQ_DATAGRAM, &datagram.out_desc), SEC_E_UNSUPPORTED_FUNCTION);
+  EXPECT_EQ(datagram.out.cbBuffer, 0u);
+  FirstLeg nobody;
+  FreeCredentialsHandle(&nobody.client.credential);
+  EXPECT_EQ(nobody(0, &nobody.out_desc), SEC_E_INVALID_HANDLE);
+  EXPECT_EQ(nobody.out.cbBuffer, 0u);
+  SecInvalidateHandle(&nobody.client.credential);
+}
+
 TEST(FirstLeg, InputMayBeEmptyOrHoldBindingsOnly) {
   std::string bindings = make_bindings("tls-unique:x");
   SecBuffer only{static_cast<ULONG>(bindings.size()), SECBUFFER_CHANNEL_BINDINGS, bindings.data()};

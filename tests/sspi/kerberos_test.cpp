@@ -311,6 +311,26 @@ TEST_F(Kerberos, WhatGoesWrongHasItsStatus) {
             SEC_E_INVALID_TOKEN);
 }
 
+TEST_F(Kerberos, ItsErrorTokenIsForWhoAsksForIt) {
+  for (const ULONG request : {ULONG{0}, ULONG{ASC_REQ_EXTENDED_ERROR}}) {
+    Two two("Kerberos");
+    std::string token, room(4096, '\0');
+    two.client.bindings = make_bindings("one");
+    two.client.request = ISC_REQ_MUTUAL_AUTH;
+    ASSERT_EQ(two.client.step("", token), SEC_I_CONTINUE_NEEDED) << SspiCompatGetLastText();
+    std::string bindings = make_bindings("other");
+    SecBuffer in[] = {
+        {static_cast<ULONG>(token.size()), SECBUFFER_TOKEN, token.data()},
+        {static_cast<ULONG>(bindings.size()), SECBUFFER_CHANNEL_BINDINGS, bindings.data()}};
+    SecBuffer out{static_cast<ULONG>(room.size()), SECBUFFER_TOKEN, room.data()};
+    SecBufferDesc in_desc{SECBUFFER_VERSION, 2, in}, out_desc{SECBUFFER_VERSION, 1, &out};
+    EXPECT_EQ(AcceptSecurityContext(&two.server.credential, nullptr, &in_desc, request, 0,
+                                    &two.server.context, &out_desc, nullptr, nullptr),
+              SEC_E_BAD_BINDINGS);
+    EXPECT_EQ(out.cbBuffer != 0, request != 0);
+  }
+}
+
 TEST_F(Kerberos, NegotiateFallsBackToNtlmWhereKerberosHasNothing) {
   Client client("Negotiate");  // DOM\alice: no such realm
   Server server("Negotiate");

@@ -48,7 +48,7 @@ SECURITY_STATUS accept_leg(const Leg& leg, Context& context, Output& output) {
     return failure(SEC_E_INVALID_TOKEN, "pInput has no token, or one of another package");
   }
   Bindings bindings;
-  if (const SECURITY_STATUS status = read_bindings(leg.input, bindings); status != SEC_E_OK) {
+  if (const SECURITY_STATUS status = find_bindings(leg, context, bindings); status != SEC_E_OK) {
     return status;
   }
   context.required = leg.requested;

@@ -26,6 +26,7 @@ void Context::opened(gss_const_OID spoken_mechanism, OM_uint32 flags, OM_uint32 
   mechanism = spoken->mechanism();
   granted = flags;
   target_name.reset();
+  bindings.clear();
   credential.reset();
   state = State::kOpen;
   started = time(nullptr);

@@ -62,6 +62,7 @@ class Context {
   ULONG returned = 0;        // pfContextAttr of the last leg
   std::string target;        // initiator: as the caller wrote it, or an import found it
   Name target_name;          // the same for GSS, until the context is Open
+  std::string bindings;      // SECBUFFER_CHANNEL_BINDINGS of the last leg that had any; until Open
   std::int64_t started = 0;  // seconds since 1970
   TimeStamp ends = never();  // kept, since GSS tells how long is left, and nothing after the end
   std::shared_ptr<Credential> credential;  // for further legs: no longer than they may come

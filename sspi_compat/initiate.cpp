@@ -48,7 +48,7 @@ SECURITY_STATUS choose_credential(Credential& credential, ULONG requested, gss_c
 SECURITY_STATUS initiate_leg(const Leg& leg, Context& context, Output& output) {
   gss_cred_id_t credential = GSS_C_NO_CREDENTIAL;
   Bindings bindings;
-  SECURITY_STATUS status = read_bindings(leg.input, bindings);
+  SECURITY_STATUS status = find_bindings(leg, context, bindings);
   if (status == SEC_E_OK) {
     status = choose_credential(*context.credential, context.required, &credential);
   }

@@ -62,6 +62,20 @@ bool names_context(const SecHandle* handle) {
   return handle != nullptr && (handle->dwLower != 0 || handle->dwUpper != 0);
 }
 
+SECURITY_STATUS find_bindings(const Leg& leg, Context& context, Bindings& bindings) {
+  SECURITY_STATUS status = read_bindings(leg.input, bindings);
+  if (status == SEC_E_OK && bindings.present) {
+    const SecBuffer* buffer = find_buffer(leg.input, SECBUFFER_CHANNEL_BINDINGS);
+    context.bindings.assign(static_cast<const char*>(buffer->pvBuffer), buffer->cbBuffer);
+  } else if (status == SEC_E_OK && !context.bindings.empty()) {
+    SecBuffer kept{static_cast<ULONG>(context.bindings.size()), SECBUFFER_CHANNEL_BINDINGS,
+                   context.bindings.data()};
+    const SecBufferDesc kept_desc{SECBUFFER_VERSION, 1, &kept};
+    status = read_bindings(&kept_desc, bindings);
+  }
+  return status;
+}
+
 void report(const Leg& leg, Context& context, const Output& output) {
   const ULONG allocated =
       context.initiator ? ULONG{ISC_RET_ALLOCATED_MEMORY} : ULONG{ASC_RET_ALLOCATED_MEMORY};

@@ -53,6 +53,10 @@ struct Leg {
   PTimeStamp expiry;
 };
 
+// The channel bindings that count on this leg: its own, or those that the context keeps of an
+// earlier one. Views into either.
+SECURITY_STATUS find_bindings(const Leg& leg, Context& context, Bindings& bindings);
+
 // What a GSS leg answered.
 struct Answer {
   OM_uint32 major = GSS_S_FAILURE;

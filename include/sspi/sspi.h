@@ -893,9 +893,9 @@ typedef SECURITY_STATUS(SEC_ENTRY* INITIALIZE_SECURITY_CONTEXT_FN_W)(
  * AcceptSecurityContext: the server's half of the exchange, called once a leg.
  * phCredential: INBOUND or BOTH. phContext: NULL (or {0,0}) on the first leg, then the handle from
  * phNewContext; both may be one variable; phNewContext is never NULL. pInput: the client's
- * SECBUFFER_TOKEN, at any index, and beside it SECBUFFER_CHANNEL_BINDINGS on any leg (those of the
- * last leg count). fContextReq: ASC_REQ_ flags; what the client cannot do is no error (read
- * pfContextAttr) unless ntlm.conf's [sspi] require_flags names it. ALLOW_NULL_SESSION admits
+ * SECBUFFER_TOKEN, at any index, and beside it SECBUFFER_CHANNEL_BINDINGS on any leg (the last
+ * leg that has them counts). fContextReq: ASC_REQ_ flags; what the client cannot do is no error
+ * (read pfContextAttr) unless ntlm.conf's [sspi] require_flags names it. ALLOW_NULL_SESSION admits
  * anonymous clients where the policy does; ALLOW_NON_USER_LOGONS the accounts of computers that a
  * text file or database holds (a domain controller decides for itself, and so does a KDC);
  * ALLOW_MISSING_BINDINGS admits clients without bindings, PROXY_BINDINGS any. TargetDataRep: no

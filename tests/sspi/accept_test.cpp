@@ -218,7 +218,7 @@ TEST(Accept, S09_OtherBindingsPassAProxyOnly) {
   }
 }
 
-TEST(Accept, S10_BindingsMayStandAtAnyIndexAndOnOneLegOnly) {
+TEST(Accept, S10_BindingsMayStandAtAnyIndexAndOnTheLastLegOnly) {
   for (const bool bindings_first : {true, false}) {
     Client client;
     client.bindings = make_bindings("tls-unique:x");
@@ -236,6 +236,38 @@ TEST(Accept, S10_BindingsMayStandAtAnyIndexAndOnOneLegOnly) {
     call.in_desc.cBuffers = 2;
     EXPECT_EQ(call(server, &server.context), SEC_E_OK);
   }
+}
+
+// An exchange in which each side gives its bindings on its first leg only: the server's answer.
+SECURITY_STATUS accept_with_early_bindings(const std::string& of_client,
+                                           const std::string& of_server,
+                                           const std::string& of_server_later = "") {
+  Client client;
+  Server server;
+  client.bindings = of_client;
+  server.bindings = of_server;
+  std::string negotiate, challenge, authenticate, none;
+  EXPECT_EQ(client.step("", negotiate), SEC_I_CONTINUE_NEEDED);
+  EXPECT_EQ(server.step(negotiate, challenge), SEC_I_CONTINUE_NEEDED);
+  client.bindings.clear();
+  server.bindings = of_server_later;
+  EXPECT_EQ(client.step(challenge, authenticate), SEC_E_OK);
+  return server.step(authenticate, none);
+}
+
+TEST(Accept, S10_BindingsOfTheFirstLegAloneCount) {
+  const std::string one = make_bindings("tls-server-end-point:one");
+  const std::string other = make_bindings("tls-server-end-point:other");
+  EXPECT_EQ(accept_with_early_bindings(one, one), SEC_E_OK);
+  EXPECT_EQ(accept_with_early_bindings(other, one), SEC_E_BAD_BINDINGS);
+  EXPECT_EQ(accept_with_early_bindings("", one), SEC_E_BAD_BINDINGS);
+}
+
+TEST(Accept, S10_BindingsOfTheLastLegReplaceEarlierOnes) {
+  const std::string one = make_bindings("tls-server-end-point:one");
+  const std::string other = make_bindings("tls-server-end-point:other");
+  EXPECT_EQ(accept_with_early_bindings(one, other, one), SEC_E_OK);
+  EXPECT_EQ(accept_with_early_bindings(one, one, other), SEC_E_BAD_BINDINGS);
 }
 
 // ---- fContextReq ----

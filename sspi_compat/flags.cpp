@@ -43,8 +43,8 @@ constexpr FlagRow kIsc[] = {
     {ISC_REQ_CONNECTION, ISC_RET_CONNECTION, 0, 0, Rule::kAlways},
 };
 
+// Not DELEGATE: a client's credential is not kept, so nobody here can act with it.
 constexpr FlagRow kAsc[] = {
-    {ASC_REQ_DELEGATE, ASC_RET_DELEGATE, 0, GSS_C_DELEG_FLAG, Rule::kAgreed},
     {ASC_REQ_MUTUAL_AUTH, ASC_RET_MUTUAL_AUTH, 0, GSS_C_MUTUAL_FLAG, Rule::kAgreed},
     {ASC_REQ_REPLAY_DETECT, ASC_RET_REPLAY_DETECT, 0, GSS_C_REPLAY_FLAG, Rule::kAgreed},
     {ASC_REQ_SEQUENCE_DETECT, ASC_RET_SEQUENCE_DETECT, 0, GSS_C_SEQUENCE_FLAG, Rule::kAgreed},
@@ -65,7 +65,6 @@ struct NamedFlag {
   ULONG flag;
 };
 constexpr NamedFlag kRequirable[] = {
-    {"ASC_REQ_DELEGATE", ASC_REQ_DELEGATE},
     {"ASC_REQ_MUTUAL_AUTH", ASC_REQ_MUTUAL_AUTH},
     {"ASC_REQ_REPLAY_DETECT", ASC_REQ_REPLAY_DETECT},
     {"ASC_REQ_SEQUENCE_DETECT", ASC_REQ_SEQUENCE_DETECT},

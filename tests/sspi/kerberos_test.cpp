@@ -86,7 +86,7 @@ class Kdc : public testing::Environment {
   void write_configuration() const {
     std::ofstream(private_path("krb5.conf"))
         << "[libdefaults]\n default_realm = " << kRealm
-        << "\n dns_lookup_kdc = false\n dns_canonicalize_hostname = false\n"
+        << "\n forwardable = true\n dns_lookup_kdc = false\n dns_canonicalize_hostname = false\n"
         << " rdns = false\n[realms]\n " << kRealm << " = {\n  kdc = 127.0.0.1:" << port_
         << "\n }\n[domain_realm]\n .example.test = " << kRealm << "\n";
     std::ofstream(private_path("kdc.conf"))
@@ -309,6 +309,14 @@ TEST_F(Kerberos, WhatGoesWrongHasItsStatus) {
   Server server("Kerberos");
   EXPECT_EQ(server.step(std::string("NTLMSSP\0\1\0\0\0", 12) + std::string(28, '\0'), out),
             SEC_E_INVALID_TOKEN);
+}
+
+TEST_F(Kerberos, ADelegatedCredentialIsNotClaimedWhereItIsNotKept) {
+  Two two("Kerberos");
+  two.client.request = ISC_REQ_DELEGATE;
+  ASSERT_EQ(exchange(two.client, two.server).server, SEC_E_OK) << SspiCompatGetLastText();
+  EXPECT_TRUE(two.client.attributes & ISC_RET_DELEGATE);
+  EXPECT_FALSE(two.server.attributes & ASC_RET_DELEGATE);
 }
 
 TEST_F(Kerberos, ItsErrorTokenIsForWhoAsksForIt) {

@@ -221,11 +221,13 @@ TEST(Flags, AServerIsToldWhatWasAgreed) {
   EXPECT_EQ(asc_returned(ASC_REQ_CONNECTION | ASC_REQ_USE_SESSION_KEY, 0),
             ULONG{ASC_RET_CONNECTION | ASC_RET_USE_SESSION_KEY});
   EXPECT_EQ(asc_returned(0, GSS_C_ANON_FLAG), ULONG{ASC_RET_NULL_SESSION});
+  EXPECT_EQ(asc_returned(ASC_REQ_DELEGATE, GSS_C_DELEG_FLAG), 0u);
 }
 
 TEST(Flags, NamesForTheSetting) {
   EXPECT_EQ(asc_flag_named("ASC_REQ_INTEGRITY"), ASC_REQ_INTEGRITY);
   EXPECT_EQ(asc_flag_named("INTEGRITY"), 0u);
+  EXPECT_EQ(asc_flag_named("ASC_REQ_DELEGATE"), 0u);
 }
 
 // ---- text ----

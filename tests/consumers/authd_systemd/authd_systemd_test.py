@@ -176,8 +176,8 @@ h.check("1 login and 0 refusals" in there("ntlmctl", "audit", "--config", "/etc/
 write_config("[authd]\\n rates = 1\\n")
 there("systemctl", "stop", "ntlm-authd.service")
 h.check(login() == DOWN, "a wrong configuration: a clear failure")
-journal = there("journalctl", "-u", "ntlm-authd.service", "--no-pager", "-o", "cat")
-h.check("[authd] rates is no key of this section" in journal, "of which the journal has the reason", journal)
+h.wait_for(lambda: "[authd] rates is no key of this section" in there(
+    "journalctl", "-u", "ntlm-authd.service", "--no-pager", "-o", "cat"), "the reason in the journal")
 until = time.monotonic() + 60  # each logon starts it again, until systemd has enough of that
 while property_of("ntlm-authd.socket", "ActiveState") != "failed" and time.monotonic() < until:
     login()

@@ -117,7 +117,7 @@ class Systemd:
     def stop(self):
         """With its first process all others go."""
         h.stop(self.process, signal.SIGKILL)
-        for _ in range(100 if self.group.exists() else 0):
+        for _ in range(1200 if self.group.exists() else 0):
             try:
                 for group, _, _ in os.walk(self.group, topdown=False):
                     os.rmdir(group)

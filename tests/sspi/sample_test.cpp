@@ -48,7 +48,7 @@ class Sample : public testing::TestWithParam<Case> {
     if (freopen(private_path(program + ".out").c_str(), "w", stdout) == nullptr) {
       _exit(126);
     }
-    alarm(30);
+    alarm(60);
     execv(path.c_str(), argv.data());
     _exit(127);
   }

@@ -6,6 +6,7 @@
 #define SECURITY_WIN32
 #include <netinet/in.h>
 #include <security.h>
+#include <signal.h>
 #include <sspi.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,6 +116,8 @@ int main(int argc, char** argv) {
   if (argc != 4 && argc != 7) {
     return 2;
   }
+  /* Winsock has no such signal: a peer that has gone is an error of the call. */
+  signal(SIGPIPE, SIG_IGN);
   memset(&Identity, 0, sizeof(Identity));
   if (argc == 7) {
     Identity.User = (unsigned char*)argv[4];

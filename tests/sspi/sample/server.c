@@ -7,6 +7,7 @@
  */
 #define SECURITY_WIN32
 #include <security.h>
+#include <signal.h>
 #include <sspi.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -191,6 +192,8 @@ int main(int argc, char** argv) {
   SECURITY_STATUS ss;
   int s;
 
+  /* Winsock has no such signal: a peer that has gone is an error of the call. */
+  signal(SIGPIPE, SIG_IGN);
   if (argc == 5 && strcmp(argv[1], "-resume") == 0) {
     return Resume(argv[2], atoi(argv[3]), argv[4]);
   }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A source of wrong passwords waits (store/lockout.h): what a program sees of it, and the audit.
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <array>
 #include <chrono>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "abi/exchange.h"
+#include "support/unused_name.h"
 
 namespace ntlm::test {
 namespace {
@@ -76,9 +76,8 @@ struct Seen {
 // busy for that, once more with another name.
 Seen one_after_the_other(const std::vector<Attempt>& attempts, const std::string& policy = "") {
   constexpr int kTries = 20;
-  static int name = 0;
   for (int i = 0; i < kTries; ++i) {
-    const std::string user = "waits" + std::to_string(getpid()) + "x" + std::to_string(name++);
+    const std::string user = unused_name("waits");
     const Accounts accounts("TEST:" + user + ":Secret1\n");
     const std::string log = accounts.write("audit.jsonl", "");
     // Never: these are addresses of the acceptor alone, which no peer's bindings have.

@@ -6,6 +6,7 @@
 #include "store/faults.h"
 #include "store/text_file.h"
 #include "support/temporary_directory.h"
+#include "support/unused_name.h"
 #include "support/vectors.h"
 
 namespace ntlm::store {
@@ -20,6 +21,7 @@ using protocol::Policy;
 using protocol::Responder;
 using protocol::Verifier;
 using test::TemporaryDirectory;
+using test::unused_name;
 
 const std::string kHash = "a4f49c406510bdcab6824ee7c30fd852";  // [MS-NLMP] 4.2.2.1.2, "Password"
 
@@ -116,9 +118,9 @@ TEST_F(OpenTest, ChainStopsAtAStoreThatCannotBeRead) {
   }
 }
 
-// The names are this test's alone: the counts are the process'.
 TEST_F(OpenTest, TenWrongPasswordsLockAnAccountAndAnUnknownName) {
-  const std::string path = directory_.write("users", ":guessed:Password\n");
+  const std::string guessed = unused_name("guessed"), nobody = unused_name("nobody");
+  const std::string path = directory_.write("users", ":" + guessed + ":Password\n");
   const auto verifier = open_verifier({{"text:" + path}});
   ASSERT_TRUE(verifier);
   Policy policy;
@@ -126,14 +128,15 @@ TEST_F(OpenTest, TenWrongPasswordsLockAnAccountAndAnUnknownName) {
   for (int i = 0; i < 10; ++i) {
     // The account has no domain: any that the peer claims counts for it.
     const std::string domain = "D" + std::to_string(i);
-    EXPECT_EQ(log_on(**verifier, *with_password(domain + "\\guessed", "wrong"), policy).error,
+    EXPECT_EQ(log_on(**verifier, *with_password(domain + "\\" + guessed, "wrong"), policy).error,
               Errc::kLogonDenied);
-    EXPECT_EQ(log_on(**verifier, *with_password("DOM\\guessed-at", "wrong"), policy).error,
+    EXPECT_EQ(log_on(**verifier, *with_password("DOM\\" + nobody, "wrong"), policy).error,
               Errc::kUnknownAccount);
   }
-  EXPECT_EQ(log_on(**verifier, *with_password("DOM\\Guessed", "Password"), policy).error,
-            Errc::kAccountLocked);
-  EXPECT_EQ(log_on(**verifier, *with_password("DOM\\guessed-at", "wrong"), policy).error,
+  EXPECT_EQ(
+      log_on(**verifier, *with_password("DOM\\G" + guessed.substr(1), "Password"), policy).error,
+      Errc::kAccountLocked);
+  EXPECT_EQ(log_on(**verifier, *with_password("DOM\\" + nobody, "wrong"), policy).error,
             Errc::kAccountLocked);
 }
 

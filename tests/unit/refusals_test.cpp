@@ -15,6 +15,7 @@
 #include "store/open.h"
 #include "support/logon_attempt.h"
 #include "support/temporary_directory.h"
+#include "support/unused_name.h"
 
 namespace {
 
@@ -87,13 +88,14 @@ class Refusals : public ::testing::TestWithParam<const char*> {
     directory_.write(
         "text",
         "HOME:alice:secret\nHOME:longer-than-a-short-string:secret\nHOME:carol:secret\n"
-        "FAR:dave:secret\n:erin:secret\n");
+        "FAR:" +
+            locked_ + ":secret\n:erin:secret\n");
     auto edit = DatabaseEdit::begin(directory_.path("lmdb"));
     ASSERT_TRUE(edit);
     for (const AccountName& name : {AccountName{"alice", "HOME"},
                                     {"longer-than-a-short-string", "HOME"},
                                     {"carol", "HOME"},
-                                    {"dave", "FAR"},
+                                    {locked_, "FAR"},
                                     {"erin", ""}}) {
       StoredAccount stored;
       stored.account.name = name;
@@ -131,6 +133,7 @@ class Refusals : public ::testing::TestWithParam<const char*> {
     return work;
   }
 
+  const std::string locked_ = test::unused_name("dave");
   test::TemporaryDirectory directory_;
   std::shared_ptr<const protocol::Verifier> verifier_;
 };
@@ -154,12 +157,12 @@ TEST_P(Refusals, AnUnknownNameCostsWhatAWrongPasswordDoes) {
 
 // Or a lock would hold off everybody but those who look at the time.
 TEST_P(Refusals, TheRightPasswordOfALockedNameCostsWhatAWrongOneDoes) {
-  LogonAttempt guess({"dave", "FAR"}, "not the password", host());
+  LogonAttempt guess({locked_, "FAR"}, "not the password", host());
   guess.policy.lockout_threshold = 1;
   EXPECT_FALSE(verifier_->verify(guess.request()));
   for (const NtlmVersion version : {NtlmVersion::kV2, NtlmVersion::kV1, NtlmVersion::kV1Session}) {
     for (const char* domain : {"FAR", "far"}) {
-      const AccountName name{"dave", domain};
+      const AccountName name{locked_, domain};
       const Work wrong = refusal(name, version, Errc::kAccountLocked, "not the password", 1);
       EXPECT_GT(wrong.digests + wrong.comparisons, 0U);
       EXPECT_EQ(refusal(name, version, Errc::kAccountLocked, "secret", 1), wrong) << domain;

@@ -21,11 +21,15 @@ struct alignas(16) Header {
 class Busy {
  public:
   explicit Busy(wbcContext* context) : context_(context) {
+    ++the_double.inside;
     if (context_->busy.exchange(true)) {
       ++the_double.shared_contexts;
     }
   }
-  ~Busy() { context_->busy = false; }
+  ~Busy() {
+    context_->busy = false;
+    --the_double.inside;
+  }
 
  private:
   wbcContext* context_;

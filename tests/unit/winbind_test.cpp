@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -32,44 +33,46 @@ using test::LogonAttempt;
 using test::WbclientDouble;
 
 const HostNames kNames{"MEM1", "LAB", "mem1.lab.example", "lab.example"};
-constexpr auto kDeadline = milliseconds(200);
-// The deadline and what may come on top of it.
-constexpr auto kLatest = kDeadline + milliseconds(450);
+constexpr auto kDeadline = milliseconds(1000);
+// The deadline and what may come on top of it, on a busy machine.
+constexpr auto kLatest = milliseconds(3000);
 
-// Holds calls until it is opened; it outlives them.
+// Holds calls until it is opened.
 class Gate {
  public:
-  Gate() = default;
-  Gate(const Gate&) = delete;
-  Gate& operator=(const Gate&) = delete;
-  ~Gate() {
-    open();
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return held_ == 0; });
-  }
   void pass() {
     std::unique_lock lock(mutex_);
-    ++held_;
+    ++came_;
     changed_.wait(lock, [&] { return open_; });
-    --held_;
-    changed_.notify_all();
   }
   void open() {
     const std::lock_guard lock(mutex_);
     open_ = true;
     changed_.notify_all();
   }
+  // How many calls have come to it.
+  int came() {
+    const std::lock_guard lock(mutex_);
+    return came_;
+  }
 
  private:
   std::mutex mutex_;
   std::condition_variable changed_;
   bool open_ = false;
-  int held_ = 0;
+  int came_ = 0;
 };
+
+// Kept for ever: nobody waits for a late call, which may come here when its test is over.
+std::deque<Gate>& gates() {
+  static auto& all = *new std::deque<Gate>;
+  return all;
+}
+Gate& new_gate() { return gates().emplace_back(); }
 
 template <typename Condition>
 bool soon(Condition condition) {
-  for (int i = 0; i < 500; ++i) {
+  for (int i = 0; i < 3000; ++i) {
     if (condition()) {
       return true;
     }
@@ -77,6 +80,23 @@ bool soon(Condition condition) {
   }
   return false;
 }
+
+// Callers that a lost domain has refused. On a busy machine winbindd does not always answer within
+// the quarter of a second that it has to say that it is there, and passes for down.
+class Refused {
+ public:
+  void count(Errc code) {
+    all_ += code == Errc::kNoAuthority || code == Errc::kAuthorityDown ? 1 : 0;
+    lost_ += code == Errc::kNoAuthority ? 1 : 0;
+  }
+  void expect(int all) const {
+    EXPECT_EQ(all_, all);
+    EXPECT_GE(lost_, all / 2) << "winbindd itself answers";
+  }
+
+ private:
+  std::atomic<int> all_{0}, lost_{0};
+};
 
 char* text(const char* literal) { return const_cast<char*>(literal); }
 
@@ -109,8 +129,11 @@ class Winbind : public ::testing::Test {
     wbc().most_running = 0;
   }
   void TearDown() override {
-    EXPECT_TRUE(soon([] { return wbc().running == 0 && wbc().memory == 0; }))
-        << wbc().running << " calls, " << wbc().memory << " pieces of memory";
+    for (Gate& gate : gates()) {
+      gate.open();
+    }
+    EXPECT_TRUE(soon([] { return wbc().inside == 0 && wbc().memory == 0; }))
+        << wbc().inside << " calls, " << wbc().memory << " pieces of memory";
     EXPECT_EQ(wbc().shared_contexts, 0);
     EXPECT_EQ(wbc().keys_left, 0);
   }
@@ -272,7 +295,7 @@ TEST_F(Winbind, AccountOfThisHostIsNotAsked) {
 }
 
 TEST_F(Winbind, AccountOfThisHostDoesNotWaitForAFrozenWinbindd) {
-  Gate gate;
+  Gate& gate = new_gate();
   wbc().interface_details = [&](auto**) {
     gate.pass();
     return WBC_ERR_WINBIND_NOT_AVAILABLE;
@@ -439,7 +462,7 @@ TEST_F(Winbind, WhatTheDomainTellsHasItsPublicName) {
 
 TEST_F(Winbind, FrozenWinbinddIsDownAtTheDeadline) {
   ASSERT_TRUE(log_in());
-  Gate gate;
+  Gate& gate = new_gate();
   wbc().authenticate = [&](const auto&, auto** info, auto**) {
     gate.pass();
     *info = account();
@@ -453,14 +476,15 @@ TEST_F(Winbind, FrozenWinbinddIsDownAtTheDeadline) {
   EXPECT_EQ(error(), Errc::kAuthorityDown);
   EXPECT_GE(steady_clock::now() - began, kDeadline);
   EXPECT_LT(steady_clock::now() - began, kLatest);
+  EXPECT_TRUE(soon([&] { return gate.came() >= 2; })) << "the question, and whether it is there";
   gate.open();
-  EXPECT_TRUE(soon([] { return wbc().running == 0; }));
+  EXPECT_TRUE(soon([] { return wbc().inside == 0; }));
   EXPECT_TRUE(log_in());
 }
 
 TEST_F(Winbind, LostDomainControllerIsNoAuthorityAndOtherDomainsGoOn) {
   ASSERT_TRUE(log_in());
-  Gate gate;
+  Gate& gate = new_gate();
   wbc().authenticate = [&](const wbcAuthUserParams& params, auto** info, auto**) {
     if (std::string_view(params.domain_name) == "LAB") {
       gate.pass();
@@ -469,21 +493,21 @@ TEST_F(Winbind, LostDomainControllerIsNoAuthorityAndOtherDomainsGoOn) {
     return WBC_ERR_SUCCESS;
   };
   std::vector<std::thread> waiting;
-  std::atomic<int> refused{0};
+  Refused refused;
   const auto began = steady_clock::now();
   for (int i = 0; i < 40; ++i) {
-    waiting.emplace_back([&] { refused += error() == Errc::kNoAuthority ? 1 : 0; });
+    waiting.emplace_back([&] { refused.count(error()); });
   }
   EXPECT_TRUE(soon([] { return wbc().running >= 16; }));
   EXPECT_TRUE(log_in("TRUSTED"));
   for (std::thread& thread : waiting) {
     thread.join();
   }
-  EXPECT_LT(steady_clock::now() - began, kLatest + milliseconds(300));
-  EXPECT_EQ(refused, 40);
+  EXPECT_LT(steady_clock::now() - began, kLatest);
+  refused.expect(40);
   EXPECT_LE(wbc().most_running, 17);
   EXPECT_TRUE(log_in("TRUSTED"));
-  EXPECT_EQ(error(), Errc::kNoAuthority);
+  EXPECT_FALSE(log_in());
   gate.open();
   EXPECT_TRUE(soon([] { return wbc().running == 0; }));
   EXPECT_TRUE(log_in());
@@ -492,32 +516,34 @@ TEST_F(Winbind, LostDomainControllerIsNoAuthorityAndOtherDomainsGoOn) {
 // A peer chooses the names, and each late call keeps its thread.
 TEST_F(Winbind, ManyLostDomainsHoldNeitherTheOwnOneNorOneThatHasAnswered) {
   ASSERT_TRUE(log_in("TRUSTED"));
-  Gate gate;
+  Gate& gate = new_gate();
   lose_those_called("LOST", gate);
   for (int round = 0; round < 3; ++round) {
     std::vector<std::thread> waiting;
-    std::atomic<int> refused{0};
+    std::atomic<int> asking{0};
+    Refused refused;
     for (int i = 0; i < 80; ++i) {
       const std::string domain = "LOST" + std::to_string(round) + std::to_string(i % 16);
-      waiting.emplace_back([this, domain, &refused] {
-        refused += error(domain.c_str()) == Errc::kNoAuthority ? 1 : 0;
+      waiting.emplace_back([this, domain, &asking, &refused] {
+        ++asking;
+        refused.count(error(domain.c_str()));
       });
     }
-    std::this_thread::sleep_for(kDeadline / 4);
+    EXPECT_TRUE(soon([&] { return asking == 80 && wbc().running >= 16; }));
     for (const char* domain : {"LAB", "TRUSTED", ""}) {
       EXPECT_TRUE(log_in(domain)) << domain;
     }
     for (std::thread& thread : waiting) {
       thread.join();
     }
-    EXPECT_EQ(refused, 80) << "winbindd itself answers";
+    refused.expect(80);
   }
   gate.open();
 }
 
 // Names that end with @ and a domain are asked of that domain.
 TEST_F(Winbind, LostDomainBehindAnAtHoldsNotTheOwnOne) {
-  Gate gate;
+  Gate& gate = new_gate();
   wbc().authenticate = [&](const wbcAuthUserParams& params, auto** info, auto**) {
     if (std::string_view(params.account_name).ends_with("@gone.example")) {
       gate.pass();
@@ -526,31 +552,33 @@ TEST_F(Winbind, LostDomainBehindAnAtHoldsNotTheOwnOne) {
     return WBC_ERR_SUCCESS;
   };
   std::vector<std::thread> waiting;
+  Refused refused;
   for (int i = 0; i < 20; ++i) {
     waiting.emplace_back([&] {
       const LogonAttempt attempt({"alice@gone.example", ""}, "password", kNames);
-      EXPECT_EQ(verifier_.verify(attempt.request()).error().code, Errc::kNoAuthority);
+      const auto result = verifier_.verify(attempt.request());
+      refused.count(result ? Errc{} : result.error().code);
     });
   }
-  std::this_thread::sleep_for(kDeadline / 4);
+  EXPECT_TRUE(soon([] { return wbc().running >= 4; })) << "as many as one stranger may have";
   for (const char* user : {"alice", "alice@lab.example", "alice@LAB"}) {
     EXPECT_TRUE(verifier_.verify(LogonAttempt({user, ""}, "password", kNames).request())) << user;
   }
   for (std::thread& thread : waiting) {
     thread.join();
   }
+  refused.expect(20);
   gate.open();
 }
 
 // One that was late is asked by one caller at a time; after many others, it is as any new one.
 TEST_F(Winbind, LateDomainsAreNotRememberedForEver) {
-  std::map<std::string, Gate> gates;
-  gates["FIRST"];
+  std::map<std::string, Gate*> gate_of{{"FIRST", &new_gate()}};
   for (int i = 0; i < 100; ++i) {
-    gates["LATE" + std::to_string(i)];
+    gate_of["LATE" + std::to_string(i)] = &new_gate();
   }
   wbc().authenticate = [&](const wbcAuthUserParams& params, auto** info, auto**) {
-    gates.at(params.domain_name).pass();
+    gate_of.at(params.domain_name)->pass();
     *info = account();
     return WBC_ERR_SUCCESS;
   };
@@ -558,7 +586,9 @@ TEST_F(Winbind, LateDomainsAreNotRememberedForEver) {
   const auto be_late = [&](const std::string& domain) {
     const LogonAttempt attempt({"alice", domain}, "password", kNames);
     EXPECT_FALSE(hasty.verify(attempt.request())) << domain;
-    gates.at(domain).open();
+    Gate& gate = *gate_of.at(domain);
+    EXPECT_TRUE(soon([&] { return gate.came() > 0; })) << domain;
+    gate.open();
   };
   ASSERT_TRUE(soon([&] { return hasty.host_names() != nullptr; }));
   be_late("FIRST");
@@ -576,13 +606,19 @@ TEST_F(Winbind, LateDomainsAreNotRememberedForEver) {
   }
   ASSERT_TRUE(soon([] { return wbc().running == 0; }));
 
-  const auto at_once = [this](const char* domain) {
-    Gate gate;
+  // Until both are there, or one has been refused.
+  const WinbindVerifier patient({"", std::chrono::seconds(10), NTLM_WBCLIENT_DOUBLE});
+  const auto at_once = [&patient](const char* domain) {
+    Gate& gate = new_gate();
     lose_those_called(domain, gate);
     wbc().most_running = 0;
-    std::thread one([&] { (void)log_in(domain); });
-    std::thread two([&] { (void)log_in(domain); });
-    std::this_thread::sleep_for(kDeadline / 2);
+    std::atomic<int> answered{0};
+    const auto ask = [&] {
+      (void)patient.verify(LogonAttempt({"alice", domain}, "password", kNames).request());
+      ++answered;
+    };
+    std::thread one(ask), two(ask);
+    EXPECT_TRUE(soon([&] { return wbc().running + answered == 2; }));
     gate.open();
     one.join();
     two.join();
@@ -593,12 +629,14 @@ TEST_F(Winbind, LateDomainsAreNotRememberedForEver) {
 }
 
 TEST_F(Winbind, ThreadsAtOnceShareNoContext) {
+  const WinbindVerifier patient({"", std::chrono::seconds(10), NTLM_WBCLIENT_DOUBLE});
   std::vector<std::thread> threads;
   std::atomic<int> yes{0};
   for (int i = 0; i < 24; ++i) {
     threads.emplace_back([&] {
+      const LogonAttempt attempt({"alice", "LAB"}, "password", kNames);
       for (int k = 0; k < 50; ++k) {
-        yes += log_in() ? 1 : 0;
+        yes += patient.verify(attempt.request()) ? 1 : 0;
       }
     });
   }
@@ -613,7 +651,7 @@ TEST_F(Winbind, ChildOfForkAsksWithThreadsOfItsOwn) {
 #ifdef __SANITIZE_THREAD__
   GTEST_SKIP() << "ThreadSanitizer does not follow threads into a child of fork()";
 #endif
-  Gate gate;
+  Gate& gate = new_gate();
   ASSERT_TRUE(log_in());
   const pid_t parent = ::getpid();
   wbc().authenticate = [&](const auto&, auto** info, auto**) {

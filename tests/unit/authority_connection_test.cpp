@@ -4,7 +4,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <fstream>
+#include <string>
 #include <thread>
+#include <utility>
 
 #include "authority/connection.h"
 
@@ -26,7 +30,7 @@ bool send_to(int fd, ByteView frame) {
 
 class AuthorityConnection : public testing::Test {
  protected:
-  static constexpr auto kLimit = 6s;
+  static constexpr auto kLimit = 20s;
 
   void SetUp() override {
     int ends[2];
@@ -39,14 +43,40 @@ class AuthorityConnection : public testing::Test {
     connection_.attach(FileDescriptor(ends[0]));
     daemons_ = FileDescriptor(ends[1]);
   }
-  // Whether it is answered, later.
+  // Whether it is answered, later. Returns when the caller waits: to send, to read, or for a
+  // reader.
   std::thread call(std::uint32_t number, bool& answered) {
-    std::thread thread([this, number, &answered] {
+    std::atomic<pid_t> caller{0};
+    std::thread thread([this, number, &answered, &caller] {
       bool stale = false;
+      caller = gettid();
       answered = connection_.call(begin(number), number, Clock::now() + kLimit, stale).has_value();
     });
-    std::this_thread::sleep_for(100ms);
+    wait_until_asleep(caller);
     return thread;
+  }
+  // A thread that waits a moment, as for a lock, has been somewhere else when it is looked at
+  // again.
+  static void wait_until_asleep(const std::atomic<pid_t>& thread) {
+    const auto end = Clock::now() + kLimit;
+    std::string before, now;
+    while (before.empty() || before != now) {
+      std::this_thread::sleep_for(20ms);
+      before = std::exchange(now, where_asleep(thread));
+      ASSERT_LT(Clock::now(), end) << "it does not wait";
+    }
+  }
+  // How often it has waited so far; empty: it does not.
+  static std::string where_asleep(pid_t thread) {
+    std::ifstream status("/proc/self/task/" + std::to_string(thread) + "/status");
+    bool asleep = false;
+    for (std::string line; std::getline(status, line);) {
+      asleep = asleep || line.starts_with("State:\tS");
+      if (asleep && line.starts_with("voluntary_ctxt_switches:")) {
+        return line;
+      }
+    }
+    return "";
   }
   void take() const {
     Bytes room(kMaxRequest);

@@ -191,7 +191,7 @@ template <typename Body>
 bool in_child(Body&& body) {
   const pid_t child = fork();
   if (child == 0) {
-    alarm(10);
+    alarm(120);
     _exit(body() ? 0 : 1);
   }
   int status = -1;
@@ -207,7 +207,7 @@ bool in_child_after(Act&& act, Look&& look) {
   }
   const pid_t child = fork();
   if (child == 0) {
-    alarm(10);
+    alarm(120);
     char go = 0;
     _exit(read(pipe_ends[0], &go, 1) == 1 && look() ? 0 : 1);
   }
@@ -282,7 +282,7 @@ TEST_F(Contexts, P04ANewContextOfTheParentDoesNotTakeTheChildsWord) {
     ASSERT_EQ(pipe(pipe_ends), 0);
     const pid_t child = fork();
     if (child == 0) {
-      alarm(10);
+      alarm(120);
       char go = 0;
       bool good = wrap_status(exchange->acceptor) == GSS_S_COMPLETE;
       good = good && read(pipe_ends[0], &go, 1) == 1;

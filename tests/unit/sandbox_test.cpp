@@ -60,7 +60,7 @@ class SandboxTest : public testing::Test {
                  const SandboxNeeds& needs = SandboxNeeds()) {
     const pid_t child = ::fork();
     if (child == 0) {
-      ::alarm(20);
+      ::alarm(60);
       ::_exit(enter_sandbox(role, needs) ? in_sandbox() : kRefused);
     }
     int status = 0;
@@ -96,7 +96,7 @@ bool SandboxTest::sees_replacement(const protocol::AccountSource& accounts,
   const FileDescriptor write_end(replaced[1]);
   const pid_t child = ::fork();
   if (child == 0) {
-    ::alarm(20);
+    ::alarm(60);
     char byte = 0;
     const bool sound = enter_sandbox(Role::kStore, {}) && ::read(read_end.get(), &byte, 1) == 1 &&
                        has(accounts, "carol") && !has(accounts, "alice");
@@ -187,7 +187,7 @@ TEST_F(SandboxTest, ThreadsRunAndAreInIt) {
 TEST_F(SandboxTest, ThreadOfBeforeIsInItToo) {
   const pid_t child = ::fork();
   if (child == 0) {
-    ::alarm(20);
+    ::alarm(60);
     std::atomic<bool> entered{false};
     std::thread before([&] {
       while (!entered.load()) {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <vector>
 
@@ -110,14 +111,19 @@ TEST(Shares, ATurnCostsTheSameHoweverManyWait) {
         if (!take(shares, lost)) shares.wait(lost, i);
       }
     }
-    const auto began = std::chrono::steady_clock::now();
+    using Clock = std::chrono::steady_clock;
     const Share quick{99, "HOST", true};
-    for (int i = 0; i < 20'000; ++i) {
-      shares.take(quick);
-      shares.give_back(quick);
-      EXPECT_EQ(shares.next(), std::nullopt);
+    auto quickest = Clock::duration::max();  // of ten, whatever else the machine does
+    for (int tries = 0; tries < 10; ++tries) {
+      const auto began = Clock::now();
+      for (int i = 0; i < 2000; ++i) {
+        shares.take(quick);
+        shares.give_back(quick);
+        EXPECT_EQ(shares.next(), std::nullopt);
+      }
+      quickest = std::min(quickest, Clock::now() - began);
     }
-    EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(2));
+    EXPECT_LT(quickest, std::chrono::milliseconds(200));
   }
 }
 

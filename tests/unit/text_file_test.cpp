@@ -301,11 +301,18 @@ TEST_F(TextFileTest, LookUpsWhileTheFileChanges) {
       }
     });
   }
+  const auto wait_for_seen = [&seen](int number) {
+    for (int i = 0; i < 10'000 && seen < number; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+  };
+  wait_for_seen(4);  // each the first content
   for (int n = 1; n <= 100; ++n) {
     directory_.write("new", content(n));
     ASSERT_EQ(::rename(directory_.path("new").c_str(), path().c_str()), 0);
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
+  wait_for_seen(5);
   stop = true;
   for (std::thread& reader : readers) {
     reader.join();

@@ -178,7 +178,7 @@ there("systemctl", "stop", "ntlm-authd.service")
 h.check(login() == DOWN, "a wrong configuration: a clear failure")
 h.wait_for(lambda: "[authd] rates is no key of this section" in there(
     "journalctl", "-u", "ntlm-authd.service", "--no-pager", "-o", "cat"), "the reason in the journal")
-until = time.monotonic() + 60  # each logon starts it again, until systemd has enough of that
+until = time.monotonic() + 30  # each logon starts it again, until systemd has enough of that
 while property_of("ntlm-authd.socket", "ActiveState") != "failed" and time.monotonic() < until:
     login()
 write_config()

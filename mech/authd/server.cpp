@@ -29,21 +29,21 @@ using std::chrono::steady_clock;
 constexpr milliseconds kFailureDelay{250};
 constexpr milliseconds kAcceptPause{100};
 constexpr seconds kNextLook{1};          // at the stores' names
-constexpr std::size_t kMaxWaiting = 64;  // attempts of one connection that wait for a verdict
-constexpr std::size_t kMaxOfUser = 512;  // and of one user
+constexpr std::size_t kMaxWaiting = 64;  // attempts of one connection that wait, for whatever
+constexpr std::size_t kMaxOfUser = 512;  // and of one user, for a verdict
 
 struct Connection {
   FileDescriptor socket;  // none: it is closed
   Caller caller;
   std::size_t waiting = 0;  // attempts that wait for a verdict
-  std::size_t delayed = 0;  // answers that wait
+  std::size_t delayed = 0;  // those whose answer waits
   bool watched = true;      // for frames; otherwise for its end only
 
   bool open() const { return socket.get() >= 0; }
 };
 using Shared = std::shared_ptr<Connection>;
 
-// An answer to a failure, which the next guess waits for too.
+// An answer to a failure. Other clients of the worker share the connection, and do not wait for it.
 struct Delayed {
   Time due;
   Shared connection;
@@ -182,9 +182,9 @@ struct Loop::State {
     connections.erase(socket.get());
   }
 
-  // Frames are taken from a connection unless answers to failures wait, or too many verdicts.
+  // Frames are taken from a connection unless too many of its attempts wait.
   bool update(Connection& connection) const {
-    const bool wanted = connection.delayed == 0 && connection.waiting < kMaxWaiting;
+    const bool wanted = connection.delayed + connection.waiting < kMaxWaiting;
     if (wanted == connection.watched) {
       return true;
     }

@@ -186,6 +186,10 @@ void warm_up() {
   crypto::random_bytes(out);
 }
 
+// Noexcept, as Loop::run is: without a thread the process ends. Unwinding would wait for those that
+// run already, and they never end.
+std::jthread start(auto work) noexcept { return std::jthread(std::move(work)); }
+
 int run_store(const Daemon& daemon, const std::vector<FileDescriptor>& sockets) {
   (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::openlog("ntlm-authd", LOG_NDELAY | LOG_PID, LOG_AUTHPRIV);
@@ -208,9 +212,9 @@ int run_store(const Daemon& daemon, const std::vector<FileDescriptor>& sockets) 
   std::vector<std::jthread> threads;
   threads.reserve(sockets.size());
   for (const FileDescriptor& socket : sockets) {
-    threads.emplace_back([&verifier, &daemon, fd = socket.get()] {
+    threads.push_back(start([&verifier, &daemon, fd = socket.get()] {
       serve_store(fd, **verifier, daemon.policy);  // until the front is gone
-    });
+    }));
   }
   threads.clear();
   return 0;
@@ -248,7 +252,7 @@ int run_front(const Daemon& daemon, std::vector<FileDescriptor> sockets, FileDes
   std::vector<std::jthread> threads;
   threads.reserve(loops.size());
   for (std::size_t i = 1; i < loops.size(); ++i) {
-    threads.emplace_back([&loop = *loops[i]] { loop.run(); });
+    threads.push_back(start([&loop = *loops[i]] { loop.run(); }));
   }
   loops[0]->run();
 }

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 
+#include "authd/raw_worker.h"
 #include "authd/worker.h"
 
 namespace ntlm::test {
@@ -145,6 +146,53 @@ TEST_F(Failure, NoDescriptorLeftInTheDaemon) {
   const Worker fresh(daemon_, 2);  // has none yet
   EXPECT_EQ(timed([] { return login(); }), kDown);
   ASSERT_EQ(prlimit(daemon_.front(), RLIMIT_NOFILE, &former, nullptr), 0);
+  EXPECT_EQ(timed([] { return login(); }), kComplete);
+}
+
+// How often a process' first thread has slept.
+std::size_t naps_of(pid_t process) {
+  const std::string entry = "/proc/" + std::to_string(process);
+  std::ifstream status(entry + "/task/" + std::to_string(process) + "/status");
+  const std::string text((std::istreambuf_iterator<char>(status)), {});
+  constexpr std::string_view kName = "\nvoluntary_ctxt_switches:";
+  return std::stoul(text.substr(text.find(kName) + kName.size()));
+}
+
+// It gives out in the front's first thread, which has others beside it: none may go on without it.
+TEST_F(Failure, NoMemoryLeftInTheDaemon) {
+  if (geteuid() != 0) {
+    GTEST_SKIP() << "another process' limits are root's";
+  }
+  std::vector<RawWorker> of_first;
+  std::vector<RawWorker> others;
+  Begun begun;
+  for (int i = 0; i < 500 && of_first.size() < 8; ++i) {
+    RawWorker worker(daemon_);
+    const std::size_t before = naps_of(daemon_.front());
+    for (int k = 0; k < 20; ++k) {
+      ASSERT_EQ(worker.begin(begun), RawWorker::kNoError);
+    }
+    const bool first = naps_of(daemon_.front()) >= before + 10;
+    (first ? of_first : others).push_back(std::move(worker));
+  }
+  ASSERT_FALSE(of_first.empty());
+  const rlimit none{0, 0};
+  ASSERT_EQ(prlimit(daemon_.front(), RLIMIT_DATA, &none, nullptr), 0);
+  const std::string service(2000, 'x');
+  bool silent = false;
+  for (std::size_t i = 0; i < of_first.size() * authority::kMaxExchanges && !silent; ++i) {
+    const RawWorker& worker = of_first[i % of_first.size()];
+    const timeval limit{2, 0};
+    setsockopt(worker.fd(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    silent = worker.begin(begun, {}, service) != RawWorker::kNoError;
+  }
+  ASSERT_TRUE(silent);
+  const auto end = std::chrono::steady_clock::now() + 10s;
+  while (Daemon::runs(daemon_.front()) && std::chrono::steady_clock::now() < end) {
+    std::this_thread::sleep_for(5ms);
+  }
+  EXPECT_FALSE(Daemon::runs(daemon_.front())) << "half a daemon, which nobody starts anew";
+  daemon_.restart();
   EXPECT_EQ(timed([] { return login(); }), kComplete);
 }
 

@@ -2,6 +2,7 @@
 #include "authd/server.h"
 
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -31,6 +32,7 @@ constexpr milliseconds kAcceptPause{100};
 constexpr seconds kNextLook{1};          // at the stores' names
 constexpr std::size_t kMaxWaiting = 64;  // attempts of one connection that wait, for whatever
 constexpr std::size_t kMaxOfUser = 512;  // and of one user, for a verdict
+constexpr rlim_t kReserve = 16;          // descriptors that no connection gets
 
 struct Connection {
   FileDescriptor socket;  // none: it is closed
@@ -64,6 +66,14 @@ struct Waiting {
 std::uint64_t next_connection() {
   static constinit std::atomic<std::uint64_t> number{0};
   return number.fetch_add(1, std::memory_order_relaxed);
+}
+
+// A record opens its file anew, so that workers who hold all descriptors would log in without one.
+// The kernel gives out the lowest that is free.
+bool is_of_reserve(int descriptor) {
+  rlimit limit{};
+  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+         static_cast<rlim_t>(descriptor) + kReserve >= limit.rlim_cur;
 }
 
 }  // namespace
@@ -150,6 +160,9 @@ struct Loop::State {
         listening = false;
         resume = steady_clock::now() + kAcceptPause;
       }
+      return;
+    }
+    if (is_of_reserve(socket.get())) {
       return;
     }
     ucred peer{};

@@ -2,6 +2,7 @@
 // A worker that has been taken over tries what it must not be able to do (security.md section 6,
 // "Compromised worker": cannot). Each try is refused, the daemon lives, others are served.
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/ptrace.h>
 
 #include <chrono>
@@ -436,6 +437,35 @@ TEST_F(SlowFailures, OfOneConnectionAreFewAheadOfTheirAnswers) {
   }
   EXPECT_GE(std::chrono::steady_clock::now() - started, 250ms);
   EXPECT_EQ(guesser.login(), kIn);
+}
+
+TEST(HostilePolicy, NoLogonWithoutARecordForWhoHoldsAllDescriptors) {
+  if (geteuid() != 0) {
+    GTEST_SKIP() << "another process' limits are root's";
+  }
+  const Daemon daemon(kUnlimited, kAccount);
+  const RawWorker worker(daemon);
+  ASSERT_EQ(worker.login(), kIn);
+  rlimit few{};
+  ASSERT_EQ(prlimit(daemon.front(), RLIMIT_NOFILE, nullptr, &few), 0);
+  few.rlim_cur = 128;
+  ASSERT_EQ(prlimit(daemon.front(), RLIMIT_NOFILE, &few, nullptr), 0);
+  std::vector<FileDescriptor> held(few.rlim_cur + 16);
+  for (FileDescriptor& one : held) {
+    one = daemon.connect();
+  }
+  // It has taken all that it will; who gets none is told so at once.
+  pollfd last{held.back().get(), POLLIN, 0};
+  EXPECT_EQ(poll(&last, 1, 2000), 1);
+  EXPECT_EQ(worker.login(), kIn);
+  EXPECT_EQ(worker.login(wrong()), Errc::kLogonDenied);
+  EXPECT_EQ(daemon.records({"\"user\":\"User\""}), 3u);
+  EXPECT_EQ(daemon.records({"wrong-password"}), 1u);
+  held.clear();
+  const auto end = std::chrono::steady_clock::now() + 10s;
+  while (RawWorker(daemon).login() != kIn) {
+    ASSERT_LT(std::chrono::steady_clock::now(), end) << "what was given back can be had";
+  }
 }
 
 // As another user of this host, who may open the socket and nothing else.

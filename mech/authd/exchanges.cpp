@@ -31,6 +31,11 @@ std::optional<OpenExchange> Exchanges::take(std::uint64_t connection,
   return taken;
 }
 
+bool Exchanges::has_any(std::uint64_t connection) {
+  const std::lock_guard lock(mutex_);
+  return first_of(connection) != first_of(connection + 1);
+}
+
 void Exchanges::close(std::uint64_t connection) {
   const std::lock_guard lock(mutex_);
   for (auto entry = first_of(connection); entry != first_of(connection + 1);) {

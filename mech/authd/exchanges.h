@@ -30,6 +30,7 @@ class Exchanges {
   void add(std::uint64_t connection, OpenExchange exchange);
   // Takes it out; nothing when there is none such on that connection.
   std::optional<OpenExchange> take(std::uint64_t connection, const authority::Handle& handle);
+  bool has_any(std::uint64_t connection);
   // All that the connection has.
   void close(std::uint64_t connection);
 

@@ -18,7 +18,7 @@ using protocol::Policy;
 using Sentence = tl::unexpected<std::string>;
 
 constexpr uid_t kNoUid = 4294967295;
-constexpr std::size_t kMaxConnections = 1024;   // of one uid
+constexpr std::size_t kMaxConnections = 1024;   // of one uid; see kMany of server.cpp
 constexpr std::size_t kMaxOfStranger = 4;       // of one without a line, to be told so
 constexpr std::uint32_t kMostRate = 1'000'000;  // as of the keys `rate` and `burst`
 
@@ -251,6 +251,11 @@ bool Peers::connect(uid_t uid, std::size_t section) {
 void Peers::disconnect(uid_t uid) {
   const std::lock_guard lock(mutex_);
   --uses_.at(uid).connections;
+}
+
+bool Peers::has_many(uid_t uid) {
+  const std::lock_guard lock(mutex_);
+  return uses_.at(uid).connections > kMaxConnections / 2;
 }
 
 Exchanges& Peers::exchanges(uid_t uid) {

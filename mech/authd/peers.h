@@ -74,6 +74,8 @@ class Peers {
   // A connection more; false when this uid has its share. Each true is given back.
   bool connect(uid_t uid, std::size_t section);
   void disconnect(uid_t uid);
+  // Whether this uid has more than half of its share.
+  bool has_many(uid_t uid);
   // Of a uid that has connected.
   Exchanges& exchanges(uid_t uid);
   // Whether this uid may begin now.

@@ -32,7 +32,11 @@ constexpr milliseconds kAcceptPause{100};
 constexpr seconds kNextLook{1};          // at the stores' names
 constexpr std::size_t kMaxWaiting = 64;  // attempts of one connection that wait, for whatever
 constexpr std::size_t kMaxOfUser = 512;  // and of one user, for a verdict
-constexpr rlim_t kReserve = 16;          // descriptors that no connection gets
+constexpr seconds kQuiet{2};             // until a connection may be let go
+// Connections of a thread from which on it looks who needs his. There are four threads at most: one
+// of them has more than this of a user who has more than half of his share (peers.cpp).
+constexpr std::size_t kMany = 128;
+constexpr rlim_t kReserve = 16;  // descriptors that no connection gets
 
 struct Connection {
   FileDescriptor socket;  // none: it is closed
@@ -40,6 +44,7 @@ struct Connection {
   std::size_t waiting = 0;  // attempts that wait for a verdict
   std::size_t delayed = 0;  // those whose answer waits
   bool watched = true;      // for frames; otherwise for its end only
+  bool quiet = false;       // since the last look
 
   bool open() const { return socket.get() >= 0; }
 };
@@ -119,6 +124,9 @@ struct Loop::State {
     if (!queue.empty()) {
       due = std::min(due, queue.begin()->first + deadline);
     }
+    if (connections.size() > kMany) {
+      due = std::min(due, next_tidying);
+    }
     if (due == Time::max()) {
       return -1;
     }
@@ -127,7 +135,7 @@ struct Loop::State {
   }
 
   void do_what_is_due() {
-    if (listening && delayed.empty() && queue.empty()) {
+    if (listening && delayed.empty() && queue.empty() && connections.size() <= kMany) {
       return;
     }
     const Time now = steady_clock::now();
@@ -148,6 +156,27 @@ struct Loop::State {
       queue.erase(queue.begin());
       shares.wait_no_more(late.mapped()->share, late.key());
       settle(*late.mapped(), fail(Errc::kNoAuthority, "authd.queue"));
+    }
+    if (connections.size() > kMany && now >= next_tidying) {
+      next_tidying = now + kQuiet;
+      let_go();
+    }
+  }
+
+  // A worker keeps as many connections as it once needed, and its user has a share of them all. So
+  // those that were quiet from one look to the next go, while their user has many. One with an
+  // exchange stays: FINISH is told to no other. A BEGIN that comes meanwhile is sent again
+  // (authority/client.cpp).
+  void let_go() {
+    for (auto next = connections.begin(); next != connections.end();) {
+      const Shared one = (next++)->second;
+      const uid_t uid = one->caller.uid;
+      const bool needed = !one->quiet || one->waiting + one->delayed > 0 ||
+                          peers.exchanges(uid).has_any(one->caller.connection);
+      one->quiet = true;
+      if (!needed && peers.has_many(uid)) {
+        close(*one);
+      }
     }
   }
 
@@ -240,6 +269,7 @@ struct Loop::State {
     if (size < 0) {
       return errno == EAGAIN || errno == EINTR;
     }
+    connection->quiet = false;
     // Descriptors that came along were not taken (there is no room for them), which shows.
     if (size == 0 || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
       return false;
@@ -394,6 +424,7 @@ struct Loop::State {
   bool listening = false;
   Time resume;
   std::map<int, Shared> connections;
+  Time next_tidying;
   std::deque<Delayed> delayed;
   std::map<std::uint32_t, std::unique_ptr<Waiting>> waiting;  // by the number of its question
   std::set<std::pair<Time, std::uint32_t>> queue;             // of those not asked yet

@@ -73,7 +73,8 @@ Result<Answer> Connection::call(ByteView frame, std::uint32_t number, Clock::tim
   lock.unlock();
   send_aborts();
   const bool sent = send(frame, end);
-  const bool gone = !sent && (errno == EPIPE || errno == ECONNRESET);
+  // The last while an older kernel is closing the other end.
+  const bool gone = !sent && (errno == EPIPE || errno == ECONNRESET || errno == ECONNREFUSED);
   lock.lock();
   if (sent && await_answer(call, lock, end)) {
     if (const auto reply = read_reply(call.answer)) {

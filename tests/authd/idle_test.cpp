@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // A thousand idle connections of one user, each with an exchange that it never finishes: what
 // another user's logons take, with and without them, in turn. Prints the figures of
-// docs/performance.md.
+// docs/performance.md. And what becomes of idle connections without one.
 #include <algorithm>
 
 #include "authd/raw_worker.h"
+#include "authority/client.h"
 
 namespace ntlm::test {
 namespace {
@@ -86,6 +87,79 @@ TEST(IdleConnections, OfAnotherUser) {
   std::printf("median without %.0f us, with %.0f us\n", percentile(took[0], 0.5),
               percentile(took[1], 0.5));
   EXPECT_LT(with, 20 * without + 50'000) << "what a busy machine may do";
+}
+
+Errc login(const protocol::Authority& authority) {
+  const Bytes negotiate = negotiate_message(kUsualFlags);
+  auto begun = authority.begin(negotiate, {}, "");
+  if (!begun) {
+    return begun.error().code;
+  }
+  const Bytes answer = Peer().authenticate(negotiate, begun->challenge);
+  const auto saved = begun->exchange->finish(answer, {}, nullptr);
+  return saved ? RawWorker::kNoError : saved.error().code;
+}
+
+// Without a frame from the daemon: it is open.
+bool is_open(const RawWorker& worker) {
+  char byte = 0;
+  return recv(worker.fd(), &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+// All that their user may have, as processes do that were busy once.
+TEST(IdleConnections, AreLetGoForTheNextProcess) {
+  constexpr std::size_t kAll = 1024;
+  constexpr std::size_t kBegun = 20;
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_max < kAll + 200) {
+    GTEST_SKIP() << "needs " << kAll + 200 << " descriptors";
+  }
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  const Daemon daemon("[authd]\n rate = 0\n", "Domain:User:Password\n");
+  const authority::ClientSettings settings{daemon.socket(), geteuid(), 10s, nullptr};
+  const auto busy = authority::make_client(settings);
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < 32; ++i) {
+    threads.emplace_back([&busy] {
+      for (int k = 0; k < 20; ++k) {
+        EXPECT_EQ(login(*busy), RawWorker::kNoError);
+      }
+    });
+  }
+  threads.clear();
+  std::vector<RawWorker> held;
+  std::vector<Begun> begun(kBegun);
+  Begun other;
+  while (held.size() <= kAll &&
+         held.emplace_back(daemon).begin(held.size() <= kBegun ? begun[held.size() - 1] : other) ==
+             RawWorker::kNoError) {
+    if (held.size() > kBegun) {
+      held.back().send(authority::write_request({0, authority::Abort{other.handle}}).value());
+    }
+  }
+  held.pop_back();
+  EXPECT_LT(held.size(), kAll) << "the busy one has some, and there are no more";
+  const auto fresh = authority::make_client(settings);
+  const auto end = Clock::now() + 20s;
+  while (login(*fresh) != RawWorker::kNoError) {
+    ASSERT_LT(Clock::now(), end);
+    std::this_thread::sleep_for(50ms);
+  }
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(login(*fresh), RawWorker::kNoError);
+  }
+  std::this_thread::sleep_for(100ms);
+  EXPECT_GE(std::ranges::count_if(held, is_open), std::ptrdiff_t{kAll / 4})
+      << "no more than needed";
+  for (std::size_t i = 0; i < kBegun; ++i) {
+    const Bytes answer = Peer().authenticate(begun[i].negotiate, begun[i].challenge);
+    EXPECT_EQ(held[i].finish(begun[i].handle, answer), RawWorker::kNoError);
+  }
+  for (int i = 0; i < 40; ++i) {
+    EXPECT_EQ(login(*busy), RawWorker::kNoError) << "it begins anew where it was closed";
+  }
 }
 
 }  // namespace

@@ -348,6 +348,8 @@ std::shared_ptr<WinbindCalls::Threads::Job> WinbindCalls::Threads::next_after(
 
 // A peer chooses the names of domains, so that they must not pile up: nothing is kept of one that
 // is neither there nor late, and of the others those that were asked last, strangers first to go.
+// Those that are being asked do not count: their number is that of the callers, and whoever makes
+// many of them must not have those forgotten that have answered.
 void WinbindCalls::Threads::forget_unused(Authorities::iterator who) {
   const auto unused = [](const Authority& each) { return each.callers + each.active == 0; };
   if (unused(who->second) && !who->second.known && !who->second.suspect) {
@@ -356,15 +358,19 @@ void WinbindCalls::Threads::forget_unused(Authorities::iterator who) {
   if (authorities_.size() <= kMaxKept) {
     return;
   }
+  std::size_t kept = 0;
   auto first = authorities_.end();
   for (auto each = authorities_.begin(); each != authorities_.end(); ++each) {
     const auto rank = [](const Authority& one) { return std::pair(one.known, one.asked); };
-    if (unused(each->second) &&
-        (first == authorities_.end() || rank(each->second) < rank(first->second))) {
+    if (!unused(each->second)) {
+      continue;
+    }
+    ++kept;
+    if (first == authorities_.end() || rank(each->second) < rank(first->second)) {
       first = each;
     }
   }
-  if (first != authorities_.end()) {
+  if (kept > kMaxKept) {
     authorities_.erase(first);
   }
 }

@@ -167,8 +167,18 @@ class Winbind : public ::testing::Test {
     wbc().authenticate = [=](const auto&, auto**, auto**) { return outcome; };
   }
 
+  // The double under a path by which nobody has asked it yet, so that it has no thread and no
+  // domain is remembered.
+  static std::string unused_library() {
+    static std::string path = NTLM_WBCLIENT_DOUBLE;
+    return path.insert(0, "/.");
+  }
+
+  static Result<LogonResult> log_in_by(const WinbindVerifier& verifier, const std::string& domain) {
+    return verifier.verify(LogonAttempt({"alice", domain}, "password", kNames).request());
+  }
   Result<LogonResult> log_in(const char* domain = "LAB") const {
-    return verifier_.verify(LogonAttempt({"alice", domain}, "password", kNames).request());
+    return log_in_by(verifier_, domain);
   }
   Errc error(const char* domain = "LAB") const {
     const auto result = log_in(domain);
@@ -626,6 +636,32 @@ TEST_F(Winbind, LateDomainsAreNotRememberedForEver) {
   };
   EXPECT_EQ(at_once("LATE99"), 1);
   EXPECT_EQ(at_once("FIRST"), 2);
+}
+
+// Those that are being asked, as many as a peer likes, are not among those that are remembered.
+TEST_F(Winbind, DomainThatHasAnsweredIsRememberedWhileManyAreAsked) {
+  const std::string library = unused_library();
+  const WinbindVerifier verifier({"", kDeadline, library.c_str()});
+  const WinbindVerifier patient({"", std::chrono::seconds(30), library.c_str()});
+  ASSERT_TRUE(log_in_by(verifier, "TRUSTED"));
+  Gate& gate = new_gate();
+  lose_those_called("LOST", gate);
+  std::vector<std::thread> waiting;
+  std::atomic<int> asking{0};
+  for (int i = 0; i < 100; ++i) {
+    waiting.emplace_back([&, i] {
+      ++asking;
+      (void)log_in_by(patient, "LOST" + std::to_string(i));
+    });
+  }
+  // All that strangers may have; the others wait.
+  EXPECT_TRUE(soon([&] { return asking == 100 && wbc().running == 32; }));
+  EXPECT_TRUE(log_in_by(verifier, "LAB")) << "which looks, when it leaves, whom to forget";
+  EXPECT_TRUE(log_in_by(verifier, "TRUSTED"));
+  gate.open();
+  for (std::thread& thread : waiting) {
+    thread.join();
+  }
 }
 
 TEST_F(Winbind, ThreadsAtOnceShareNoContext) {

@@ -274,18 +274,21 @@ void WinbindCalls::Threads::serve(std::shared_ptr<Job> job) {
   // A caller that impersonates by file-system ids must not lend them to a thread that serves all.
   ::setfsuid(::geteuid());
   ::setfsgid(::getegid());
-  uid_t made_as = ::geteuid();
-  wbcContext* context = functions_.create();
+  uid_t made_as = 0;
+  wbcContext* context = nullptr;
   Idle self;
   while (job != nullptr) {
     // winbindd knows a connection by who made it: a program that has dropped its rights since must
     // not go on with them.
-    if (made_as != ::geteuid() && context != nullptr) {
+    if (context != nullptr && made_as != ::geteuid()) {
       functions_.free(context);
+      context = nullptr;
+    }
+    if (context == nullptr) {
       made_as = ::geteuid();
       context = functions_.create();
     }
-    // Without a context the library would take one that all threads share.
+    // Without a context, for want of memory, the library would take one that all threads share.
     if (context != nullptr) {
       job->spoken = job->call(functions_, context);
     }

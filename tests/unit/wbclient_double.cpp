@@ -50,6 +50,10 @@ EXPORT ntlm::test::WbclientDouble* wbclient_double() {
 }
 
 EXPORT wbcContext* wbcCtxCreate() {
+  if (the_double.refused_contexts > 0) {
+    --the_double.refused_contexts;
+    return nullptr;
+  }
   ++the_double.contexts;
   return new wbcContext;
 }

@@ -29,10 +29,11 @@ struct WbclientDouble {
       credential_cache;
   std::function<wbcErr(uid_t, passwd**)> getpwuid;
 
-  std::atomic<int> contexts{0};  // made and not yet freed
-  std::atomic<int> memory{0};    // given and not yet freed
-  std::atomic<int> inside{0};    // calls under way
-  std::atomic<int> running{0};   // of those, the ones to authenticate
+  std::atomic<int> refused_contexts{0};  // how many of the next cannot be made
+  std::atomic<int> contexts{0};          // made and not yet freed
+  std::atomic<int> memory{0};            // given and not yet freed
+  std::atomic<int> inside{0};            // calls under way
+  std::atomic<int> running{0};           // of those, the ones to authenticate
   std::atomic<int> most_running{0};
   std::atomic<int> shared_contexts{0};  // calls that found their context in another call
   std::atomic<int> keys_left{0};        // accounts that came back with their session key unwiped

@@ -664,6 +664,16 @@ TEST_F(Winbind, DomainThatHasAnsweredIsRememberedWhileManyAreAsked) {
   }
 }
 
+// One thread serves both logons, the first without a context.
+TEST_F(Winbind, ContextThatCouldNotBeMadeIsTriedAgain) {
+  const std::string library = unused_library();
+  const WinbindVerifier verifier({"", kDeadline, library.c_str()});
+  wbc().refused_contexts = 1;
+  EXPECT_FALSE(log_in_by(verifier, "LAB"));
+  EXPECT_EQ(wbc().refused_contexts, 0);
+  EXPECT_TRUE(log_in_by(verifier, "LAB"));
+}
+
 TEST_F(Winbind, ThreadsAtOnceShareNoContext) {
   const WinbindVerifier patient({"", std::chrono::seconds(10), NTLM_WBCLIENT_DOUBLE});
   std::vector<std::thread> threads;

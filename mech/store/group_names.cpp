@@ -107,7 +107,8 @@ std::vector<std::string> GroupNames::of(std::span<const wbcDomainSid> sids, Winb
   lookup->sids = std::move(missing);
   // An authority of its own: that names are late says nothing against the domain's logons. It is
   // there, for the domain has just said yes.
-  const std::string authority = std::string(domain) + " names";
+  // No peer can claim a domain of that name, which has a NUL (security.md R7).
+  const std::string authority = std::string(domain) + '\0' + "names";
   const auto done =
       calls.run({authority, true}, deadline, [lookup](const Wbclient& wbc, wbcContext* context) {
         lookup->outcome =

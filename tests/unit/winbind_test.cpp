@@ -185,6 +185,18 @@ class Winbind : public ::testing::Test {
     return result ? Errc{} : result.error().code;
   }
 
+  static std::vector<std::string> groups_of(const Result<LogonResult>& result) {
+    std::vector<std::string> groups;
+    if (result) {
+      for (const auto& [name, value] : *result->principal.attributes) {
+        if (name == GSS_NTLM_ATTR_GROUP) {
+          groups.push_back(value);
+        }
+      }
+    }
+    return groups;
+  }
+
   const WinbindSettings settings_{"", kDeadline, NTLM_WBCLIENT_DOUBLE};
   const WinbindVerifier verifier_{settings_};
 };
@@ -672,6 +684,37 @@ TEST_F(Winbind, ContextThatCouldNotBeMadeIsTriedAgain) {
   EXPECT_FALSE(log_in_by(verifier, "LAB"));
   EXPECT_EQ(wbc().refused_contexts, 0);
   EXPECT_TRUE(log_in_by(verifier, "LAB"));
+}
+
+// Names of groups are asked apart from logons, under a name that no peer can claim.
+TEST_F(Winbind, DomainCalledLikeTheLookUpOfGroupsHoldsNoneUp) {
+  const std::string library = unused_library();
+  const WinbindVerifier verifier({"", kDeadline, library.c_str()});
+  static wbcSidWithAttr sids[] = {{sid(1001), 0}, {sid(513), 0}};
+  Gate& gate = new_gate();
+  wbc().authenticate = [&](const wbcAuthUserParams& params, auto** info, auto**) {
+    if (std::string_view(params.domain_name) == "LAB names") {
+      gate.pass();
+    }
+    *info = account();
+    (*info)->num_sids = 2;
+    (*info)->sids = sids;
+    return WBC_ERR_SUCCESS;
+  };
+  wbc().lookup_sids = [](const auto*, int, auto** domains, auto** names) {
+    *domains = wbc().make<struct wbcDomainInfo>(2);
+    (*domains)->short_name = text("LAB");
+    *names = wbc().make<wbcTranslatedName>();
+    (*names)[0] = {WBC_SID_NAME_DOM_GRP, text("Domain Users"), 0};
+    return WBC_ERR_SUCCESS;
+  };
+  EXPECT_FALSE(log_in_by(verifier, "LAB names")) << "it is late, and asked by one at a time";
+  const WinbindVerifier patient({"", std::chrono::seconds(30), library.c_str()});
+  std::thread one([&] { (void)log_in_by(patient, "LAB names"); });
+  EXPECT_TRUE(soon([] { return wbc().running == 2; }));
+  EXPECT_EQ(groups_of(log_in_by(patient, "LAB")), std::vector<std::string>{"LAB\\Domain Users"});
+  gate.open();
+  one.join();
 }
 
 TEST_F(Winbind, ThreadsAtOnceShareNoContext) {

@@ -9,6 +9,9 @@ namespace ntlm::store {
 namespace {
 
 constexpr auto kKept = std::chrono::minutes(5);
+// winbindd calls a SID unknown also while nobody answers for its domain, so that this is soon asked
+// again; not at once, for a SID may stay unknown and be in many accounts.
+constexpr auto kUnknownKept = std::chrono::seconds(3);
 constexpr std::size_t kMost = 8192;
 
 struct SidLookup {
@@ -30,6 +33,12 @@ struct SidLookup {
     const char* domain = domain_name(found.domain_index);
     return domain == nullptr || *domain == '\0' ? found.name
                                                 : domain + std::string("\\") + found.name;
+  }
+  // How long that holds.
+  WinbindCalls::Clock::duration kept(std::size_t index) const {
+    const wbcSidType type = names.get()[index].type;
+    const bool unknown = type == WBC_SID_NAME_UNKNOWN || type == WBC_SID_NAME_INVALID;
+    return unknown ? WinbindCalls::Clock::duration(kUnknownKept) : kKept;
   }
 
  private:
@@ -84,7 +93,8 @@ std::vector<wbcDomainSid> GroupNames::take_known(std::span<const wbcDomainSid> s
   return missing;
 }
 
-void GroupNames::keep(const wbcDomainSid& sid, const std::string& name) {
+void GroupNames::keep(const wbcDomainSid& sid, const std::string& name,
+                      WinbindCalls::Clock::duration time) {
   const std::unique_lock lock(mutex_, std::try_to_lock);
   if (!lock) {
     return;
@@ -92,7 +102,7 @@ void GroupNames::keep(const wbcDomainSid& sid, const std::string& name) {
   if (entries_.size() >= kMost) {
     entries_.clear();
   }
-  entries_.insert_or_assign(text_of(sid), Entry{name, WinbindCalls::Clock::now() + kKept});
+  entries_.insert_or_assign(text_of(sid), Entry{name, WinbindCalls::Clock::now() + time});
 }
 
 std::vector<std::string> GroupNames::of(std::span<const wbcDomainSid> sids, WinbindCalls& calls,
@@ -121,7 +131,7 @@ std::vector<std::string> GroupNames::of(std::span<const wbcDomainSid> sids, Winb
   }
   for (std::size_t i = 0; i < lookup->sids.size(); ++i) {
     std::string name = lookup->name(i);
-    keep(lookup->sids[i], name);
+    keep(lookup->sids[i], name, lookup->kept(i));
     if (!name.empty()) {
       names.push_back(std::move(name));
     }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Groups as a domain account's principal shows them: SIDs as text, and their names. winbindd is
 // asked for a name once in five minutes: a question costs a twentieth of a logon even when it knows
-// the answer. Thread-safe; a child of fork() never waits for a thread that it does not have.
+// the answer. What it does not know is asked again after three seconds. Thread-safe; a child of
+// fork() never waits for a thread that it does not have.
 #pragma once
 
 #include <map>
@@ -31,7 +32,7 @@ class GroupNames {
   };
   std::vector<wbcDomainSid> take_known(std::span<const wbcDomainSid> sids,
                                        std::vector<std::string>& names);
-  void keep(const wbcDomainSid& sid, const std::string& name);
+  void keep(const wbcDomainSid& sid, const std::string& name, WinbindCalls::Clock::duration time);
 
   std::mutex mutex_;  // only ever tried: who does not get it asks winbindd
   std::map<std::string, Entry, std::less<>> entries_;

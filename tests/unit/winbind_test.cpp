@@ -462,6 +462,37 @@ TEST_F(Winbind, EachGroupOnceAndItsNameAskedOnce) {
   EXPECT_EQ(lookups, 1);
 }
 
+// winbindd knows no group of a domain that does not answer.
+TEST_F(Winbind, GroupThatNobodyKnewIsAskedAgainSoonButNotAtOnce) {
+  std::atomic<int> lookups{0};
+  std::atomic<bool> back{false};
+  wbc().authenticate = [](const auto&, auto** info, auto**) {
+    static wbcSidWithAttr sids[] = {{sid(1001), 0}, {sid(513), 0}};
+    *info = account();
+    (*info)->num_sids = 2;
+    (*info)->sids = sids;
+    return WBC_ERR_SUCCESS;
+  };
+  wbc().lookup_sids = [&](const auto*, int, auto** domains, auto** names) {
+    ++lookups;
+    *domains = wbc().make<struct wbcDomainInfo>(2);
+    (*domains)->short_name = text("LAB");
+    *names = wbc().make<wbcTranslatedName>();
+    (*names)[0] = {back ? WBC_SID_NAME_DOM_GRP : WBC_SID_NAME_UNKNOWN, text("Staff"), 0};
+    return WBC_ERR_SUCCESS;
+  };
+  const auto began = steady_clock::now();
+  std::vector<std::string> groups;
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(groups_of(log_in()), groups);
+  }
+  // One in three seconds, on a machine of any speed.
+  EXPECT_LE(lookups, 1 + (steady_clock::now() - began) / std::chrono::seconds(3));
+  back = true;
+  EXPECT_TRUE(soon([&] { return !(groups = groups_of(log_in())).empty(); }));
+  EXPECT_EQ(groups, std::vector<std::string>{"LAB\\Staff"});
+}
+
 TEST_F(Winbind, WhatTheDomainTellsHasItsPublicName) {
   wbc().authenticate = [](const auto&, auto** info, auto**) {
     *info = account();

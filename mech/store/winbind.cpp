@@ -175,22 +175,32 @@ Result<void> check_not_of_host(const AccountName& account, const HostNames& host
              : Result<void>();
 }
 
-// A store for one domain has no others.
-Result<void> check_belongs(const AccountName& account, std::string_view wanted,
-                           const HostNames& ours) {
-  if (wanted.empty()) {
-    return {};
-  }
+// Whether that name is the domain's; this host's own has two.
+bool names_domain(std::string_view name, std::string_view domain, const HostNames& ours) {
   const auto is = [](std::string_view a, std::string_view b) {
     return !b.empty() && equal_ignoring_case(a, b);
   };
-  const auto own = [&](std::string_view name) {
-    return is(name, ours.nb_domain) || is(name, ours.dns_domain);
+  const auto own = [&](std::string_view one) {
+    return is(one, ours.nb_domain) || is(one, ours.dns_domain);
   };
+  return is(name, domain) || (own(name) && own(domain));
+}
+
+// A store for one domain has no others.
+Result<void> check_belongs(const AccountName& account, std::string_view wanted,
+                           const HostNames& ours) {
   const std::string_view domain = domain_of(account);
   const bool here =
-      domain.empty() ? own(wanted) : is(domain, wanted) || (own(domain) && own(wanted));
+      wanted.empty() || names_domain(domain.empty() ? ours.nb_domain : domain, wanted, ours);
   return here ? Result<void>() : fail(Errc::kUnknownAccount, "winbind.another domain");
+}
+
+// Nor when a name led elsewhere: user@domain may be any domain's of the forest.
+Result<void> check_belongs(const wbcAuthUserInfo& info, std::string_view wanted,
+                           const HostNames& ours) {
+  const bool here = wanted.empty() || names_domain(text_or_empty(info.domain_name), wanted, ours) ||
+                    names_domain(text_or_empty(info.dns_domain_name), wanted, ours);
+  return here ? Result<void>() : fail(Errc::kUnknownAccount, "winbind.account of another domain");
 }
 
 // What the response answers: with NTLM2-session both challenges, digested ([MS-NLMP] 3.3.1).
@@ -397,6 +407,7 @@ Result<LogonResult> WinbindVerifier::verify(const LogonRequest& request) const {
   TRY(const auto logon, ask({*calls, request, challenge, {authority, own}, deadline}));
 
   const wbcAuthUserInfo& info = *logon->info.get();
+  TRY_VOID(check_belongs(info, settings_.domain, *ours));
   const std::vector<wbcDomainSid> groups = groups_of(info);
   Attributes attributes = attributes_of(info, groups);
   const auto names_deadline = std::min(deadline, Clock::now() + kNamesDeadline);

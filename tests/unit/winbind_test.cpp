@@ -24,6 +24,7 @@
 namespace ntlm::store {
 namespace {
 
+using protocol::AccountName;
 using protocol::HostNames;
 using protocol::LogonResult;
 using protocol::NtlmVersion;
@@ -299,6 +300,39 @@ TEST_F(Winbind, StatusOutsideTheTableIsRefusedAndTold) {
 TEST_F(Winbind, UserOfADomainThatNobodyKnowsIsForTheNextStore) {
   answer_status(0xC0000064, 0);
   EXPECT_EQ(error("ELSEWHERE"), Errc::kUnknownAccount);
+}
+
+// A name with an @ is asked of the store's domain, which may find it in another one.
+TEST_F(Winbind, StoreOfOneDomainHasNoAccountOfAnother) {
+  const auto answer_account = [](const char* nb_domain, const char* dns_domain) {
+    wbc().authenticate = [=](const auto&, auto** info, auto**) {
+      *info = account();
+      (*info)->domain_name = text(nb_domain);
+      (*info)->dns_domain_name = text(dns_domain);
+      return WBC_ERR_SUCCESS;
+    };
+  };
+  const auto outcome = [](const char* store, const AccountName& name) {
+    const WinbindVerifier one({store, kDeadline, NTLM_WBCLIENT_DOUBLE});
+    const auto result = one.verify(LogonAttempt(name, "password", kNames).request());
+    return result ? Errc{} : result.error().code;
+  };
+  answer_account("CHILD", "child.lab.example");
+  for (const char* store : {"LAB", "lab.example"}) {
+    EXPECT_EQ(outcome(store, {"alice@lab.example", ""}), Errc::kUnknownAccount) << store;
+    EXPECT_EQ(outcome(store, {"alice@lab.example", "lab"}), Errc::kUnknownAccount) << store;
+  }
+  for (const char* store : {"", "CHILD"}) {
+    EXPECT_EQ(outcome(store, {"alice", "child"}), Errc{}) << store;
+  }
+  EXPECT_EQ(outcome("child.lab.example", {"alice", "child.lab.example"}), Errc{});
+  for (const char* dns_domain : {"lab.example", static_cast<const char*>(nullptr)}) {
+    answer_account("LAB", dns_domain);
+    for (const char* store : {"", "LAB", "lab.example"}) {
+      EXPECT_EQ(outcome(store, {"alice@lab.example", ""}), Errc{}) << store;
+      EXPECT_EQ(outcome(store, {"alice", "LAB"}), Errc{}) << store;
+    }
+  }
 }
 
 TEST_F(Winbind, AccountOfThisHostIsNotAsked) {

@@ -3,39 +3,18 @@
 #include "base/audit.h"
 
 #include <atomic>
-#include <chrono>
 
 #include "base/audit_sinks.h"
 #include "base/config.h"
+#include "base/per_second.h"
 
 namespace ntlm {
 namespace {
 
 using LogForm = AuditSettings::LogForm;
 
-// Failures written in the current second, as (second << 32 | count): no lock that a fork could
-// leave held.
-std::atomic<std::uint64_t> failures_written{0};
+PerSecond failures_written;
 std::atomic<std::uint64_t> unreported{0};
-
-// Whether one more failure may be written in this second.
-bool admit_failure(std::uint32_t per_second) {
-  if (per_second == 0) {
-    return true;
-  }
-  const auto now = std::chrono::steady_clock::now().time_since_epoch();
-  const std::uint64_t second =
-      static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(now).count());
-  std::uint64_t before = failures_written.load(std::memory_order_relaxed);
-  std::uint64_t after = 0;
-  do {
-    after = before >> 32 == second ? before + 1 : (second << 32 | 1);
-    if ((after & 0xffffffff) > per_second) {
-      return false;
-    }
-  } while (!failures_written.compare_exchange_weak(before, after, std::memory_order_relaxed));
-  return true;
-}
 
 // False: nobody took it. Where the journal has no room, /dev/log may have.
 bool log_record(const AuditSettings& settings, const AuditEvent& event, std::string_view line) {
@@ -83,7 +62,8 @@ void audit(const AuditSettings& settings, const AuditEvent& event) {
   if (!settings.syslog && settings.json.path.empty()) {
     return;
   }
-  if (!event.success && !admit_failure(settings.failures_per_second)) {
+  const std::uint32_t most = settings.failures_per_second;
+  if (!event.success && most != 0 && !failures_written.admit(most)) {
     unreported.fetch_add(1, std::memory_order_relaxed);
     return;
   }

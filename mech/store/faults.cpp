@@ -7,21 +7,43 @@
 #include <array>
 #include <mutex>
 
+#include "base/per_second.h"
+
 namespace ntlm::store {
 namespace {
 
-// What was told to the system log, so that a store that stays broken fills it no further.
+// Of sentences that are not yet told. A text file with many bad lines has eleven at once.
+constexpr std::uint32_t kMostInASecond = 20;
+
+// What was told to the system log, so that a store that stays broken fills it no further. Nor does
+// a peer that makes new sentences, of names of domains: those behind the first of a second are
+// counted.
 struct Faults {
   std::mutex mutex;
   std::string last;
   std::array<std::string, 32> told;
   std::size_t next = 0;
+  PerSecond lines;
+  std::uint64_t left_out = 0;
 };
 
 Faults& faults() {
   static Faults* const the =
       new Faults;  // never destroyed: threads may still log on while the process ends
   return *the;
+}
+
+void tell(Faults& all, const std::string& sentence) {
+  if (!all.lines.admit(kMostInASecond)) {
+    ++all.left_out;
+    return;
+  }
+  const std::string others =
+      all.left_out == 0 ? "" : " (left out before: " + std::to_string(all.left_out) + ")";
+  ::syslog(LOG_AUTHPRIV | LOG_ERR, "gss-ntlm: %s%s", sentence.c_str(), others.c_str());
+  all.left_out = 0;
+  all.told[all.next] = sentence;
+  all.next = (all.next + 1) % all.told.size();
 }
 
 }  // namespace
@@ -39,9 +61,7 @@ void record_store_fault(std::string sentence) {
     return;
   }
   if (std::find(all.told.begin(), all.told.end(), sentence) == all.told.end()) {
-    ::syslog(LOG_AUTHPRIV | LOG_ERR, "gss-ntlm: %s", sentence.c_str());
-    all.told[all.next] = sentence;
-    all.next = (all.next + 1) % all.told.size();
+    tell(all, sentence);
   }
   all.last = std::move(sentence);
 }

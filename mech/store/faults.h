@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Why a store cannot be used: for the system log, which is told each sentence once, and for
-// gss_display_status.
+// Why a store cannot be used: for the system log, which is told each sentence once and no more than
+// twenty in a second, and for gss_display_status.
 #pragma once
 
 #include <string>

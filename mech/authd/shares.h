@@ -6,6 +6,7 @@
 //   - of these, and of the other places, one user has at most as many as are still free, which is
 //     half of them where nobody else has any, and one domain of one user kOfDomain.
 // A peer chooses how it writes a domain, so that one may have several names here.
+// Behind it store/winbind_calls.h has limits of its own: README.md has both side by side.
 //
 // Users who wait have their turns one after the other, and so have the domains of each. A turn
 // costs the same however many wait.

@@ -27,7 +27,7 @@ using std::chrono::seconds;
 // Calls under way, late ones included, each on a thread of the process. A peer chooses the names of
 // domains, several for one domain too, and a lost one keeps a thread for a minute. So those that
 // have never answered (strangers) leave the others half of the threads, and domains leave winbindd
-// two.
+// two. Beside those of ntlm-authd's front: authd/README.md.
 constexpr unsigned kMaxThreads = 64;
 constexpr unsigned kOfDomains = 62;
 constexpr unsigned kOfStrangers = 32;

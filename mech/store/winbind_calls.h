@@ -4,9 +4,9 @@
 // for it no longer than it said; a late call is left to end by itself
 // (docs/decisions/0012-winbind-deadline.md).
 //
-// Threads are made on demand, keep one
-// wbcContext each that no other thread ever sees, and end after ten idle seconds. A child of fork()
-// starts with none. No lock is held while the library runs.
+// Threads are made on demand, keep one wbcContext each that no other thread ever sees, and end
+// after ten idle seconds. A child of fork() starts with none. No lock is held while the library
+// runs.
 #pragma once
 
 #include <atomic>

@@ -84,7 +84,7 @@ SECURITY_STATUS Credential::open() {
     status = acquire_acceptor();
   }
   if (status == SEC_E_OK && outbound()) {
-    const SECURITY_STATUS now = acquire_initiator();
+    const SECURITY_STATUS now = acquire_initiator(initiator_);
     status = now == SEC_E_INSUFFICIENT_MEMORY || now == SEC_E_SECPKG_NOT_FOUND ? now : SEC_E_OK;
   }
   return status;
@@ -217,48 +217,56 @@ SECURITY_STATUS Credential::acquire_by_name(const std::string& text, gss_OID typ
 }
 
 // The account in the form that the mechanisms read: Kerberos knows user@REALM only.
-SECURITY_STATUS Credential::acquire_initiator() {
+SECURITY_STATUS Credential::acquire_initiator(GssCredential& result) {
   const bool has_domain = identity_.domain && !identity_.domain->empty();
   std::string user = identity_.user.value_or("");
   if (user.empty() && identity_.password) {
     user = process_user();
   }
   if (user.empty()) {
-    return acquire_by_name("", GSS_C_NO_OID, GSS_C_INITIATE, initiator_);
+    return acquire_by_name("", GSS_C_NO_OID, GSS_C_INITIATE, result);
   }
   std::string account = user;
   if (has_domain) {
     account = is_ntlm(initial_mechanism_) ? *identity_.domain + "\\" + user
                                           : user + "@" + upper_ascii(*identity_.domain);
   }
-  return acquire_by_name(account, GSS_C_NT_USER_NAME, GSS_C_INITIATE, initiator_);
+  return acquire_by_name(account, GSS_C_NT_USER_NAME, GSS_C_INITIATE, result);
+}
+
+// Threads that find none acquire it side by side, so that each waits for a KDC but once; the first
+// one's is kept.
+template <typename Acquire>
+SECURITY_STATUS Credential::late(GssCredential& kept, gss_cred_id_t* credential,
+                                 Acquire&& acquire) {
+  std::unique_lock lock(mutex_);
+  if (kept == nullptr) {
+    lock.unlock();
+    GssCredential acquired;
+    if (const SECURITY_STATUS status = acquire(acquired); status != SEC_E_OK) {
+      return status;
+    }
+    lock.lock();
+    if (kept == nullptr) {
+      kept = std::move(acquired);
+    }
+  }
+  *credential = kept.get();
+  return SEC_E_OK;
 }
 
 SECURITY_STATUS Credential::initiator(gss_cred_id_t* credential) {
-  const std::lock_guard lock(mutex_);
-  if (initiator_ == nullptr) {
-    const SECURITY_STATUS status = acquire_initiator();
-    if (status != SEC_E_OK) {
-      // A name that the mechanism cannot use is, here, nothing to authenticate with.
-      return status == SEC_E_UNKNOWN_CREDENTIALS || status == SEC_E_NOT_OWNER ? SEC_E_NO_CREDENTIALS
-                                                                              : status;
-    }
-  }
-  *credential = initiator_.get();
-  return SEC_E_OK;
+  const SECURITY_STATUS status =
+      late(initiator_, credential, [this](auto& result) { return acquire_initiator(result); });
+  // A name that the mechanism cannot use is, here, nothing to authenticate with.
+  return status == SEC_E_UNKNOWN_CREDENTIALS || status == SEC_E_NOT_OWNER ? SEC_E_NO_CREDENTIALS
+                                                                          : status;
 }
 
 SECURITY_STATUS Credential::anonymous(gss_cred_id_t* credential) {
-  const std::lock_guard lock(mutex_);
-  if (anonymous_ == nullptr) {
-    const SECURITY_STATUS status =
-        acquire_by_name("", GSS_C_NT_ANONYMOUS, GSS_C_INITIATE, anonymous_);
-    if (status != SEC_E_OK) {
-      return status;
-    }
-  }
-  *credential = anonymous_.get();
-  return SEC_E_OK;
+  return late(anonymous_, credential, [this](auto& result) {
+    return acquire_by_name("", GSS_C_NT_ANONYMOUS, GSS_C_INITIATE, result);
+  });
 }
 
 std::string Credential::name() {

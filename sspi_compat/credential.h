@@ -46,7 +46,10 @@ class Credential {
  private:
   SECURITY_STATUS choose_mechanisms();
   SECURITY_STATUS acquire_acceptor();
-  SECURITY_STATUS acquire_initiator();
+  SECURITY_STATUS acquire_initiator(GssCredential& result);
+  // One of the two that are had late: what is kept, or else acquired now and kept.
+  template <typename Acquire>
+  SECURITY_STATUS late(GssCredential& kept, gss_cred_id_t* credential, Acquire&& acquire);
   SECURITY_STATUS acquire_by_name(const std::string& text, gss_OID type, gss_cred_usage_t usage,
                                   GssCredential& result);
   SECURITY_STATUS restrict(gss_cred_id_t credential) const;
@@ -59,7 +62,7 @@ class Credential {
   bool krb5_allowed_ = true;
   bool ntlm_allowed_ = true;
   GssCredential acceptor_;
-  std::mutex mutex_;  // of the two that are acquired late
+  std::mutex mutex_;  // of the two that are had late; never held while one is acquired
   GssCredential initiator_;
   GssCredential anonymous_;
 };

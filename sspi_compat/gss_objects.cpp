@@ -22,6 +22,16 @@ Buffer::~Buffer() {
   gss_release_buffer(&minor, &buffer_);
 }
 
+std::string status_text(OM_uint32 status, int type, gss_const_OID mechanism) {
+  OM_uint32 minor = 0;
+  OM_uint32 more = 0;
+  Buffer text;
+  return gss_display_status(&minor, status, type, const_cast<gss_OID>(mechanism), &more,
+                            text.out()) == GSS_S_COMPLETE
+             ? std::string(text.view())
+             : std::string();
+}
+
 gss_buffer_desc input_buffer(std::string_view bytes) {
   return input_buffer(bytes.data(), bytes.size());
 }

@@ -5,6 +5,7 @@
 #include <gssapi/gssapi.h>
 
 #include <memory>
+#include <string>
 #include <string_view>
 
 namespace sspi {
@@ -33,6 +34,10 @@ class Buffer {
  private:
   gss_buffer_desc buffer_ = GSS_C_EMPTY_BUFFER;
 };
+
+// What the mechanism says to a major (GSS_C_GSS_CODE) or minor (GSS_C_MECH_CODE) status; empty when
+// it has nothing to say.
+std::string status_text(OM_uint32 status, int type, gss_const_OID mechanism);
 
 // A view as an input buffer. GSS does not write through it, though its type would allow.
 gss_buffer_desc input_buffer(std::string_view bytes);

@@ -10,17 +10,8 @@ namespace {
 
 // The mechanism's own sentence, or the major status's when it has none.
 std::string describe(OM_uint32 major, OM_uint32 minor, gss_const_OID mechanism) {
-  for (const int type : {GSS_C_MECH_CODE, GSS_C_GSS_CODE}) {
-    const OM_uint32 value = type == GSS_C_MECH_CODE ? minor : major;
-    OM_uint32 ignored = 0;
-    OM_uint32 more = 0;
-    Buffer text;
-    if (value != 0 && gss_display_status(&ignored, value, type, const_cast<gss_OID>(mechanism),
-                                         &more, text.out()) == GSS_S_COMPLETE) {
-      return std::string(text.view());
-    }
-  }
-  return {};
+  std::string text = minor != 0 ? status_text(minor, GSS_C_MECH_CODE, mechanism) : "";
+  return text.empty() && major != 0 ? status_text(major, GSS_C_GSS_CODE, mechanism) : text;
 }
 
 void remember(LastFailure& failure, bool yes) {

@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "gssapi_ntlm.h"
+#include "sspi_compat/gss_objects.h"
 #include "sspi_compat/mechanism.h"
 
 namespace sspi {
@@ -15,9 +16,6 @@ struct MinorRow {
   std::uint32_t nt;
   DWORD win32;
 };
-
-// MIT's krb5 codes are numbers of a public error table (krb5_err.et) with this base.
-constexpr OM_uint32 krb5(int offset) { return static_cast<OM_uint32>(-1765328384 + offset); }
 
 constexpr MinorRow kMinors[] = {
     {GSS_NTLM_MINOR_DEFECTIVE_MESSAGE, SEC_E_INVALID_TOKEN, 0xC000000D, ERROR_INVALID_PARAMETER},
@@ -67,20 +65,64 @@ constexpr MinorRow kMinors[] = {
     {GSS_NTLM_MINOR_CONFIGURATION, SEC_E_INTERNAL_ERROR, 0xC0000001, ERROR_INTERNAL_ERROR},
     {GSS_NTLM_MINOR_STORE, SEC_E_INTERNAL_ERROR, 0xC0000001, ERROR_INTERNAL_ERROR},
     {GSS_NTLM_MINOR_NO_CREDENTIAL, SEC_E_NO_CREDENTIALS, 0xC000005F, ERROR_LOGON_FAILURE},
-    {krb5(6), SEC_E_LOGON_DENIED, 0xC0000064, ERROR_LOGON_FAILURE},      // C_PRINCIPAL_UNKNOWN
-    {krb5(7), SEC_E_TARGET_UNKNOWN, 0xC000018B, ERROR_TRUST_FAILURE},    // S_PRINCIPAL_UNKNOWN
-    {krb5(18), SEC_E_LOGON_DENIED, 0xC0000072, ERROR_ACCOUNT_DISABLED},  // CLIENT_REVOKED
-    {krb5(23), SEC_E_LOGON_DENIED, 0xC0000071, ERROR_PASSWORD_EXPIRED},  // KEY_EXP
-    {krb5(24), SEC_E_LOGON_DENIED, 0xC000006A, ERROR_LOGON_FAILURE},     // PREAUTH_FAILED
-    {krb5(31), SEC_E_LOGON_DENIED, 0xC000006A, ERROR_LOGON_FAILURE},     // BAD_INTEGRITY
-    {krb5(37), SEC_E_TIME_SKEW, 0xC0000133, ERROR_TIME_SKEW},            // SKEW
+    {ENOMEM, SEC_E_INSUFFICIENT_MEMORY, 0xC0000017, ERROR_NOT_ENOUGH_MEMORY},
+};
+
+// MIT's krb5 codes are numbers of a public error table (krb5_err.et) with this base.
+constexpr OM_uint32 krb5(int offset) { return static_cast<OM_uint32>(-1765328384 + offset); }
+
+// Why Kerberos lets nobody log in: what a KDC, a server or a client told, or made of a ticket.
+constexpr MinorRow kKerberosMinors[] = {
+    {krb5(1), SEC_E_LOGON_DENIED, 0xC0000193, ERROR_ACCOUNT_EXPIRED},        // NAME_EXP
+    {krb5(6), SEC_E_LOGON_DENIED, 0xC0000064, ERROR_LOGON_FAILURE},          // C_PRINCIPAL_UNKNOWN
+    {krb5(7), SEC_E_TARGET_UNKNOWN, 0xC000018B, ERROR_TRUST_FAILURE},        // S_PRINCIPAL_UNKNOWN
+    {krb5(12), SEC_E_LOGON_DENIED, 0xC000006E, ERROR_ACCOUNT_RESTRICTION},   // POLICY
+    {krb5(14), SEC_E_KDC_UNKNOWN_ETYPE, 0xC00002FD, ERROR_NOT_SUPPORTED},    // ETYPE_NOSUPP
+    {krb5(16), SEC_E_UNSUPPORTED_PREAUTH, 0xC0000351, ERROR_NOT_SUPPORTED},  // PADATA_TYPE_NOSUPP
+    {krb5(18), SEC_E_LOGON_DENIED, 0xC0000072, ERROR_ACCOUNT_DISABLED},      // CLIENT_REVOKED
+    {krb5(23), SEC_E_LOGON_DENIED, 0xC0000071, ERROR_PASSWORD_EXPIRED},      // KEY_EXP
+    {krb5(24), SEC_E_LOGON_DENIED, 0xC000006A, ERROR_LOGON_FAILURE},         // PREAUTH_FAILED
+    {krb5(29), SEC_E_NO_AUTHENTICATING_AUTHORITY, 0xC000005E,
+     ERROR_NO_LOGON_SERVERS},                                              // SVC_UNAVAILABLE
+    {krb5(31), SEC_E_LOGON_DENIED, 0xC000006A, ERROR_LOGON_FAILURE},       // BAD_INTEGRITY
+    {krb5(32), SEC_E_CONTEXT_EXPIRED, 0xC000006D, ERROR_LOGON_FAILURE},    // TKT_EXPIRED
+    {krb5(33), SEC_E_TIME_SKEW, 0xC0000133, ERROR_TIME_SKEW},              // TKT_NYV
+    {krb5(34), SEC_E_LOGON_DENIED, 0xC000006D, ERROR_LOGON_FAILURE},       // REPEAT
+    {krb5(35), SEC_E_WRONG_PRINCIPAL, 0xC000006D, ERROR_LOGON_FAILURE},    // NOT_US
+    {krb5(36), SEC_E_LOGON_DENIED, 0xC000006D, ERROR_LOGON_FAILURE},       // BADMATCH
+    {krb5(37), SEC_E_TIME_SKEW, 0xC0000133, ERROR_TIME_SKEW},              // SKEW
+    {krb5(38), SEC_E_LOGON_DENIED, 0xC000006D, ERROR_LOGON_FAILURE},       // BADADDR
+    {krb5(39), SEC_E_INVALID_TOKEN, 0xC000000D, ERROR_INVALID_PARAMETER},  // BADVERSION
+    {krb5(40), SEC_E_INVALID_TOKEN, 0xC000000D, ERROR_INVALID_PARAMETER},  // MSG_TYPE
+    // MODIFIED: what a Windows server answers to a ticket for another account's key.
+    {krb5(41), SEC_E_WRONG_PRINCIPAL, 0xC000006D, ERROR_LOGON_FAILURE},
+    {krb5(44), SEC_E_NO_KERB_KEY, 0xC0000322, ERROR_LOGON_FAILURE},         // BADKEYVER
+    {krb5(45), SEC_E_NO_KERB_KEY, 0xC0000322, ERROR_LOGON_FAILURE},         // NOKEY
+    {krb5(46), SEC_E_MUTUAL_AUTH_FAILED, 0xC00002C3, ERROR_LOGON_FAILURE},  // MUT_FAIL
+    {krb5(50), SEC_E_INVALID_TOKEN, 0xC000000D, ERROR_INVALID_PARAMETER},   // INAPP_CKSUM
+    {krb5(144), SEC_E_WRONG_PRINCIPAL, 0xC000006D, ERROR_LOGON_FAILURE},    // WRONG_PRINC
+    {krb5(145), SEC_E_LOGON_DENIED, 0xC000006D, ERROR_LOGON_FAILURE},       // TKT_INVALID
     {krb5(154), SEC_E_NO_AUTHENTICATING_AUTHORITY, 0xC00000DF,
      ERROR_NO_SUCH_DOMAIN},  // REALM_UNKNOWN
     {krb5(156), SEC_E_NO_AUTHENTICATING_AUTHORITY, 0xC000005E,
      ERROR_NO_LOGON_SERVERS},  // KDC_UNREACH
     {krb5(220), SEC_E_NO_AUTHENTICATING_AUTHORITY, 0xC00000DF,
-     ERROR_NO_SUCH_DOMAIN},  // REALM_CANT_RESOLVE
+     ERROR_NO_SUCH_DOMAIN},                                                  // REALM_CANT_RESOLVE
+    {krb5(236), SEC_E_ALGORITHM_MISMATCH, 0xC00000BB, ERROR_NOT_SUPPORTED},  // NOPERM_ETYPE
     {ENOMEM, SEC_E_INSUFFICIENT_MEMORY, 0xC0000017, ERROR_NOT_ENOUGH_MEMORY},
+};
+
+// Why a server cannot look at a ticket: its own keytab, its own cache of replays.
+constexpr MinorRow kKerberosHostMinors[] = {
+    {ENOENT, SEC_E_INTERNAL_ERROR, 0xC0000001, ERROR_INTERNAL_ERROR},
+    {EACCES, SEC_E_INTERNAL_ERROR, 0xC0000001, ERROR_INTERNAL_ERROR},
+    {krb5(164), SEC_E_INTERNAL_ERROR, 0xC0000001, ERROR_INTERNAL_ERROR},  // RC_IO
+    {krb5(169), SEC_E_INTERNAL_ERROR, 0xC0000001, ERROR_INTERNAL_ERROR},  // RC_IO_PERM
+    {krb5(170), SEC_E_INTERNAL_ERROR, 0xC0000001, ERROR_INTERNAL_ERROR},  // RC_IO_IO
+    {krb5(171), SEC_E_INTERNAL_ERROR, 0xC0000001, ERROR_INTERNAL_ERROR},  // RC_IO_UNKNOWN
+    {krb5(172), SEC_E_INTERNAL_ERROR, 0xC0000001, ERROR_INTERNAL_ERROR},  // RC_IO_SPACE
+    {krb5(181), SEC_E_NO_KERB_KEY, 0xC0000322, ERROR_LOGON_FAILURE},      // KT_NOTFOUND
+    {krb5(230), SEC_E_NO_KERB_KEY, 0xC0000322, ERROR_LOGON_FAILURE},      // KT_KVNONOTFOUND
 };
 
 // NTSTATUS and Win32 error of a status that has no minor.
@@ -127,13 +169,51 @@ const StatusRow& row_of(SECURITY_STATUS status) {
   return kOtherStatus;
 }
 
-const MinorRow* row_of_minor(OM_uint32 minor) {
-  for (const MinorRow& row : kMinors) {
+template <std::size_t N>
+const MinorRow* row_in(const MinorRow (&table)[N], OM_uint32 minor) {
+  for (const MinorRow& row : table) {
     if (row.minor == minor) {
       return &row;
     }
   }
   return nullptr;
+}
+
+// The mechglue has other numbers for minors that come through SPNEGO, or that two mechanisms use;
+// but of each it asks the mechanism that it came from for a text: Kerberos' own number is the one
+// that it calls the same.
+template <std::size_t N>
+const MinorRow* kerberos_row_in(const MinorRow (&table)[N], OM_uint32 minor,
+                                const std::string& text) {
+  const MinorRow* found = row_in(table, minor);
+  for (const MinorRow& row : table) {
+    if (found == nullptr && !text.empty() &&
+        status_text(row.minor, GSS_C_MECH_CODE, krb5_oid()) == text) {
+      found = &row;
+    }
+  }
+  return found;
+}
+
+const MinorRow* kerberos_row(Call call, OM_uint32 major, OM_uint32 minor, gss_const_OID mechanism) {
+  // Of a message, and of an own ticket that is over, the major status tells what is wrong.
+  const bool logon = call == Call::kAcquire || call == Call::kInitiate || call == Call::kAccept;
+  const OM_uint32 error = GSS_ROUTINE_ERROR(major);
+  if (!logon || is_ntlm(mechanism) || minor == 0 || error == GSS_S_CREDENTIALS_EXPIRED) {
+    return nullptr;
+  }
+  const std::string text = status_text(minor, GSS_C_MECH_CODE, mechanism);
+  const MinorRow* row = kerberos_row_in(kKerberosMinors, minor, text);
+  const bool hosts = row == nullptr && call == Call::kAccept && error == GSS_S_FAILURE;
+  return hosts ? kerberos_row_in(kKerberosHostMinors, minor, text) : row;
+}
+
+const MinorRow* row_of_minor(Call call, OM_uint32 major, OM_uint32 minor, gss_const_OID mechanism) {
+  const MinorRow* row = row_in(kMinors, minor);
+  if (row == nullptr && is_spnego(mechanism)) {
+    row = row_in(kMinors, take_last_ntlm_minor());
+  }
+  return row != nullptr ? row : kerberos_row(call, major, minor, mechanism);
 }
 
 SECURITY_STATUS status_of_major(Call call, OM_uint32 major) {
@@ -185,23 +265,17 @@ SECURITY_STATUS status_of_major(Call call, OM_uint32 major) {
 
 // A client's token at fault that is not called so. The mechglue says NO_CRED, and no minor, where
 // the token is of a mechanism that the package has not (the credential was had long before). SPNEGO
-// says FAILURE where it cannot read its own token; failures beneath it have minors that are known,
-// or are Kerberos' about a ticket.
+// and Kerberos say FAILURE where they cannot read their own token.
 bool is_tokens_fault(Call call, OM_uint32 major, OM_uint32 minor, gss_const_OID mechanism) {
   const OM_uint32 error = GSS_ROUTINE_ERROR(major);
   return call == Call::kAccept && ((error == GSS_S_NO_CRED && minor == 0) ||
-                                   (error == GSS_S_FAILURE && is_spnego(mechanism)));
+                                   (error == GSS_S_FAILURE && !is_ntlm(mechanism)));
 }
 
 }  // namespace
 
 SECURITY_STATUS status_of(Call call, OM_uint32 major, OM_uint32 minor, gss_const_OID mechanism) {
-  const MinorRow* row = row_of_minor(minor);
-  if (row == nullptr && is_spnego(mechanism)) {
-    if (const OM_uint32 beneath = take_last_ntlm_minor(); beneath != 0) {
-      row = row_of_minor(beneath);
-    }
-  }
+  const MinorRow* row = row_of_minor(call, major, minor, mechanism);
   SECURITY_STATUS status = row != nullptr ? row->status : status_of_major(call, major);
   if (row == nullptr && is_tokens_fault(call, major, minor, mechanism)) {
     status = SEC_E_INVALID_TOKEN;

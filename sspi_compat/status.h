@@ -16,7 +16,7 @@ enum class Call : std::uint8_t { kAcquire, kInitiate, kAccept, kSeal, kUnseal, k
 
 // The status for a failed GSS call: by minor first, then by major. Remembers both for the calling
 // thread (SspiCompatGetLastNtStatus and kin). mechanism is whose minor it is; SPNEGO's hides the
-// one beneath, which is asked for.
+// one beneath, which is asked for. Kerberos' minors are looked at where somebody logs in only.
 SECURITY_STATUS status_of(Call call, OM_uint32 major, OM_uint32 minor, gss_const_OID mechanism);
 // A failure of ours with a text for SspiCompatGetLastText, which is copied; "" for none.
 SECURITY_STATUS failure(SECURITY_STATUS status, std::string_view text);

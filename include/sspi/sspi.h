@@ -905,12 +905,13 @@ typedef SECURITY_STATUS(SEC_ENTRY* INITIALIZE_SECURITY_CONTEXT_FN_W)(
  * SEC_I_CONTINUE_NEEDED, SEC_E_OK, SEC_E_INVALID_HANDLE (0x80090301; also: an OUTBOUND credential,
  * a failed context), SEC_E_INVALID_TOKEN (also: no token), SEC_E_LOGON_DENIED,
  * SEC_E_NO_AUTHENTICATING_AUTHORITY, SEC_E_BAD_BINDINGS, SEC_E_MESSAGE_ALTERED (the MIC is wrong),
- * SEC_E_WRONG_PRINCIPAL, SEC_E_BUFFER_TOO_SMALL, SEC_E_TIME_SKEW, SEC_E_OUT_OF_SEQUENCE (the
- * context is complete), SEC_E_SECURITY_QOS_FAILED (the client does not agree to a protection that
- * require_flags or the mechanism's policy demands), SEC_E_UNSUPPORTED_FUNCTION (DATAGRAM),
- * SEC_E_INSUFFICIENT_MEMORY, SEC_E_INTERNAL_ERROR; never SEC_I_COMPLETE_NEEDED or
- * SEC_I_COMPLETE_AND_CONTINUE. A failed first leg leaves no context; after a later one delete it
- * with DeleteSecurityContext. Source: page AcceptSecurityContext (NTLM).
+ * SEC_E_WRONG_PRINCIPAL, SEC_E_BUFFER_TOO_SMALL, SEC_E_TIME_SKEW, SEC_E_CONTEXT_EXPIRED (the
+ * challenge or ticket is too old), SEC_E_NO_KERB_KEY (the keytab lacks the ticket's),
+ * SEC_E_OUT_OF_SEQUENCE (the context is complete), SEC_E_SECURITY_QOS_FAILED (the client does not
+ * agree to a protection that require_flags or the mechanism's policy demands),
+ * SEC_E_UNSUPPORTED_FUNCTION (DATAGRAM), SEC_E_INSUFFICIENT_MEMORY, SEC_E_INTERNAL_ERROR; never
+ * SEC_I_COMPLETE_NEEDED or SEC_I_COMPLETE_AND_CONTINUE. A failed first leg leaves no context; after
+ * a later one delete it with DeleteSecurityContext. Source: page AcceptSecurityContext (NTLM).
  */
 SECURITY_STATUS SEC_ENTRY AcceptSecurityContext(PCredHandle phCredential, PCtxtHandle phContext,
                                                 PSecBufferDesc pInput, ULONG fContextReq,

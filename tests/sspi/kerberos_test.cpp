@@ -227,6 +227,20 @@ TEST_F(Kerberos, MessagesOfTheSizesThatItTells) {
   EXPECT_EQ(MakeSignature(&two.server.context, 0, &message, 0), SEC_E_BUFFER_TOO_SMALL);
 }
 
+TEST_F(Kerberos, AChangedMessageIsCalledSo) {
+  Two two("Kerberos");
+  two.client.request = ISC_REQ_CONFIDENTIALITY;
+  ASSERT_EQ(exchange(two.client, two.server).server, SEC_E_OK);
+  std::string token(256, '\0'), data = "Hello, world!";
+  SecBuffer buffers[] = {{256, SECBUFFER_TOKEN, token.data()},
+                         {13, SECBUFFER_DATA, data.data()},
+                         {0, SECBUFFER_PADDING, nullptr}};
+  SecBufferDesc message{SECBUFFER_VERSION, 3, buffers};
+  ASSERT_EQ(EncryptMessage(&two.client.context, 0, &message, 0), SEC_E_OK);
+  data[2] ^= 1;
+  EXPECT_EQ(DecryptMessage(&two.server.context, &message, 0, nullptr), SEC_E_MESSAGE_ALTERED);
+}
+
 TEST_F(Kerberos, NoEncryptIsToldToTheReceiver) {
   Two two("Kerberos");
   two.client.request = ISC_REQ_CONFIDENTIALITY;
@@ -320,6 +334,52 @@ TEST_F(Kerberos, WhatGoesWrongHasItsStatus) {
   Server server("Kerberos");
   EXPECT_EQ(server.step(std::string("NTLMSSP\0\1\0\0\0", 12) + std::string(28, '\0'), out),
             SEC_E_INVALID_TOKEN);
+}
+
+TEST_F(Kerberos, AReplayIsDenied) {
+  setenv("KRB5RCACHENAME", "dfl:", 1);
+  setenv("KRB5RCACHEDIR", private_path("").c_str(), 1);
+  for (const char* package : {"Kerberos", "Negotiate"}) {
+    Two two(package);
+    Server other(package);
+    std::string token, out;
+    two.client.step("", token);
+    ASSERT_EQ(two.server.step(token, out), SEC_E_OK) << SspiCompatGetLastText();
+    EXPECT_EQ(other.step(token, out), SEC_E_LOGON_DENIED) << package;
+    EXPECT_STREQ(SspiCompatGetLastText(), "Request is a replay");
+    EXPECT_EQ(static_cast<ULONG>(SspiCompatGetLastNtStatus()), 0xC000006D);
+  }
+  setenv("KRB5RCACHENAME", "none:", 1);
+}
+
+TEST_F(Kerberos, AChangedTokenIsNoInternalError) {
+  for (const char* package : {"Kerberos", "Negotiate"}) {
+    Two two(package);
+    std::string token, out;
+    two.client.step("", token);
+    for (std::size_t i = 0; i < token.size(); ++i) {
+      std::string changed = token;
+      changed[i] = static_cast<char>(changed[i] ^ 1);
+      Server server(package);
+      EXPECT_NE(server.step(changed, out), SEC_E_INTERNAL_ERROR)
+          << package << ", byte " << i << ": " << SspiCompatGetLastText();
+    }
+    token[token.size() - 5] = static_cast<char>(token[token.size() - 5] ^ 1);  // authenticator
+    EXPECT_EQ(two.server.step(token, out), SEC_E_LOGON_DENIED) << package;
+    EXPECT_EQ(static_cast<ULONG>(SspiCompatGetLastNtStatus()), 0xC000006A);
+  }
+}
+
+TEST_F(Kerberos, ItsOwnCacheThatCannotBeWrittenIsNotTheClientsFault) {
+  setenv("KRB5RCACHENAME", "dfl:", 1);
+  setenv("KRB5RCACHEDIR", private_path("nowhere").c_str(), 1);
+  for (const char* package : {"Kerberos", "Negotiate"}) {
+    Two two(package);
+    std::string token, out;
+    two.client.step("", token);
+    EXPECT_EQ(two.server.step(token, out), SEC_E_INTERNAL_ERROR) << SspiCompatGetLastText();
+  }
+  setenv("KRB5RCACHENAME", "none:", 1);
 }
 
 TEST_F(Kerberos, ADelegatedCredentialIsNotClaimedWhereItIsNotKept) {

@@ -59,10 +59,38 @@ INSTANTIATE_TEST_SUITE_P(
         Minor{GSS_NTLM_MINOR_BAD_MIC, SEC_E_MESSAGE_ALTERED, 0xC000006D},
         Minor{GSS_NTLM_MINOR_OUT_OF_SEQUENCE, SEC_E_OUT_OF_SEQUENCE, 0xC0000001},
         Minor{GSS_NTLM_MINOR_SEQUENCE_EXHAUSTED, SEC_E_CONTEXT_EXPIRED, 0xC0000001},
-        Minor{ENOMEM, SEC_E_INSUFFICIENT_MEMORY, 0xC0000017},
-        Minor{static_cast<OM_uint32>(-1765328384 + 24), SEC_E_LOGON_DENIED, 0xC000006A},
-        Minor{static_cast<OM_uint32>(-1765328228), SEC_E_NO_AUTHENTICATING_AUTHORITY, 0xC000005E},
-        Minor{static_cast<OM_uint32>(-1765328384 + 37), SEC_E_TIME_SKEW, 0xC0000133}));
+        Minor{ENOMEM, SEC_E_INSUFFICIENT_MEMORY, 0xC0000017}));
+
+// An offset in krb5_err.et.
+class KerberosMinors : public testing::TestWithParam<Minor> {};
+TEST_P(KerberosMinors, AreAboutLogons) {
+  const OM_uint32 minor = static_cast<OM_uint32>(-1765328384) + GetParam().minor;
+  EXPECT_EQ(settle(status_of(Call::kAccept, GSS_S_FAILURE, minor, krb5_oid())), GetParam().status);
+  EXPECT_EQ(static_cast<std::uint32_t>(SspiCompatGetLastNtStatus()), GetParam().nt);
+  EXPECT_NE(SspiCompatGetLastError(), DWORD{ERROR_SUCCESS});
+  EXPECT_EQ(status_of(Call::kUnseal, GSS_S_BAD_SIG, minor, krb5_oid()), SEC_E_MESSAGE_ALTERED);
+  EXPECT_EQ(status_of(Call::kInitiate, GSS_S_CREDENTIALS_EXPIRED, minor, krb5_oid()),
+            SEC_E_NO_CREDENTIALS);
+}
+INSTANTIATE_TEST_SUITE_P(
+    Status, KerberosMinors,
+    testing::Values(
+        Minor{6, SEC_E_LOGON_DENIED, 0xC0000064}, Minor{7, SEC_E_TARGET_UNKNOWN, 0xC000018B},
+        Minor{14, SEC_E_KDC_UNKNOWN_ETYPE, 0xC00002FD}, Minor{18, SEC_E_LOGON_DENIED, 0xC0000072},
+        Minor{24, SEC_E_LOGON_DENIED, 0xC000006A}, Minor{31, SEC_E_LOGON_DENIED, 0xC000006A},
+        Minor{32, SEC_E_CONTEXT_EXPIRED, 0xC000006D}, Minor{33, SEC_E_TIME_SKEW, 0xC0000133},
+        Minor{34, SEC_E_LOGON_DENIED, 0xC000006D}, Minor{35, SEC_E_WRONG_PRINCIPAL, 0xC000006D},
+        Minor{36, SEC_E_LOGON_DENIED, 0xC000006D}, Minor{37, SEC_E_TIME_SKEW, 0xC0000133},
+        Minor{38, SEC_E_LOGON_DENIED, 0xC000006D}, Minor{40, SEC_E_INVALID_TOKEN, 0xC000000D},
+        Minor{41, SEC_E_WRONG_PRINCIPAL, 0xC000006D}, Minor{44, SEC_E_NO_KERB_KEY, 0xC0000322},
+        Minor{45, SEC_E_NO_KERB_KEY, 0xC0000322}, Minor{46, SEC_E_MUTUAL_AUTH_FAILED, 0xC00002C3},
+        Minor{156, SEC_E_NO_AUTHENTICATING_AUTHORITY, 0xC000005E},
+        Minor{164, SEC_E_INTERNAL_ERROR, 0xC0000001}, Minor{181, SEC_E_NO_KERB_KEY, 0xC0000322}));
+
+TEST(Status, AKeytabThatIsMissingIsNoCredential) {
+  EXPECT_EQ(status_of(Call::kAcquire, GSS_S_NO_CRED, ENOENT, krb5_oid()), SEC_E_NO_CREDENTIALS);
+  EXPECT_EQ(status_of(Call::kAccept, GSS_S_FAILURE, ENOENT, krb5_oid()), SEC_E_INTERNAL_ERROR);
+}
 
 TEST(Status, EveryMinorOfTheMechanismHasAMeaning) {
   // Those whose major status decides: an argument, a name, the host's own faults.
@@ -159,7 +187,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Major{Call::kUnseal, GSS_S_GAP_TOKEN, SEC_E_OUT_OF_SEQUENCE},
                     Major{Call::kAccept, GSS_S_CALL_INACCESSIBLE_READ, SEC_E_INVALID_TOKEN},
                     Major{Call::kSeal, GSS_S_CALL_BAD_STRUCTURE, SEC_E_INVALID_PARAMETER},
-                    Major{Call::kAccept, GSS_S_FAILURE, SEC_E_INTERNAL_ERROR}));
+                    Major{Call::kAccept, GSS_S_FAILURE, SEC_E_INVALID_TOKEN},
+                    Major{Call::kInitiate, GSS_S_FAILURE, SEC_E_INTERNAL_ERROR}));
 
 TEST(Status, LastValuesBelongToTheThreadAndASuccessClearsThem) {
   settle(status_of(Call::kAccept, GSS_S_FAILURE, GSS_NTLM_MINOR_PASSWORD_EXPIRED, ntlm_oid()));

@@ -186,9 +186,10 @@ void warm_up() {
   crypto::random_bytes(out);
 }
 
-// Noexcept, as Loop::run is: without a thread the process ends. Unwinding would wait for those that
-// run already, and they never end.
+// Noexcept, both: without one of its threads a process ends. Unwinding would wait for those that
+// run, and they never end.
 std::jthread start(auto work) noexcept { return std::jthread(std::move(work)); }
+[[noreturn]] void serve(Loop& loop) noexcept { loop.run(); }
 
 int run_store(const Daemon& daemon, const std::vector<FileDescriptor>& sockets) {
   (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -252,9 +253,9 @@ int run_front(const Daemon& daemon, std::vector<FileDescriptor> sockets, FileDes
   std::vector<std::jthread> threads;
   threads.reserve(loops.size());
   for (std::size_t i = 1; i < loops.size(); ++i) {
-    threads.push_back(start([&loop = *loops[i]] { loop.run(); }));
+    threads.push_back(start([&loop = *loops[i]] { serve(loop); }));
   }
-  loops[0]->run();
+  serve(*loops[0]);
 }
 
 // Root could read the accounts in any case.

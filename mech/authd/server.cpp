@@ -438,7 +438,7 @@ Loop::Loop(const ServerSettings& settings, Peers& peers, int listener, FileDescr
     : state_(std::make_unique<State>(settings, peers, listener, std::move(store))) {}
 Loop::~Loop() = default;
 
-void Loop::run() noexcept {
+void Loop::run() {
   std::array<epoll_event, 64> events;
   while (true) {
     const int count = ::epoll_wait(state_->epoll.get(), events.data(),

@@ -23,8 +23,8 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  // Without an end; a std::bad_alloc that flies ends the process, and waits for no other thread.
-  [[noreturn]] void run() noexcept;
+  // Without an end; a std::bad_alloc that flies has to end the process.
+  [[noreturn]] void run();
 
  private:
   struct State;

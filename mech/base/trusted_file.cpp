@@ -6,6 +6,7 @@
 #include "base/trusted_file.h"
 
 #include <fcntl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -68,6 +69,9 @@ tl::expected<void, std::string> check_file(const std::string& path, const struct
   }
   if (!S_ISREG(status.st_mode)) {
     return refuse(path, "not a regular file");
+  }
+  if (status.st_nlink == 0) {
+    return refuse(path, "deleted or replaced while it was opened");
   }
   if (status.st_nlink != 1) {
     return refuse(path, "has " + std::to_string(status.st_nlink) + " hard links; one is allowed");
@@ -145,6 +149,25 @@ tl::expected<Entry, std::string> walk(const std::string& given) {
   return entry;
 }
 
+// A file that another is renamed over has no link any more, for a moment already before the name
+// stands for the other. Not without end: somebody may be at it all the time.
+constexpr int kTries = 3;
+constexpr timespec kPause{0, 2'000'000};
+
+tl::expected<TrustedFile, std::string> open_entry(const Entry& entry, const std::string& path) {
+  // Not blocking, so that a named pipe cannot hold us up before it is refused.
+  TrustedFile file;
+  file.fd = FileDescriptor(::openat(entry.directory.get(), entry.name.c_str(),
+                                    O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  if (file.fd.get() < 0 && errno == ELOOP) {
+    return refuse(path, "a symbolic link; name the file that it points to");
+  }
+  if (file.fd.get() < 0 || ::fstat(file.fd.get(), &file.status) != 0) {
+    return refuse_errno(path);
+  }
+  return file;
+}
+
 }  // namespace
 
 FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
@@ -168,17 +191,15 @@ tl::expected<TrustedFile, std::string> open_trusted(const std::string& path, Tru
   if (!entry) {
     return Refusal(entry.error());
   }
-  // Not blocking, so that a named pipe cannot hold us up before it is refused.
-  TrustedFile file;
-  file.fd = FileDescriptor(::openat(entry->directory.get(), entry->name.c_str(),
-                                    O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
-  if (file.fd.get() < 0 && errno == ELOOP) {
-    return refuse(path, "a symbolic link; name the file that it points to");
+  auto file = open_entry(*entry, path);
+  for (int tries = 1; file && file->status.st_nlink == 0 && tries < kTries; ++tries) {
+    ::nanosleep(&kPause, nullptr);
+    file = open_entry(*entry, path);
   }
-  if (file.fd.get() < 0 || ::fstat(file.fd.get(), &file.status) != 0) {
-    return refuse_errno(path);
+  if (!file) {
+    return file;
   }
-  if (auto sound = check_file(path, file.status, trust); !sound) {
+  if (auto sound = check_file(path, file->status, trust); !sound) {
     return Refusal(sound.error());
   }
   return file;

@@ -47,7 +47,8 @@ struct TrustedFile {
 enum class Trust : std::uint8_t { kSecret, kConfiguration };
 
 // The error is a sentence for the administrator: "/etc/gss/ntlm.users: mode 0644 lets others read
-// it; chmod 0640".
+// it; chmod 0640". A file that is replaced meanwhile by rename() is no error: the one or the other
+// is opened.
 tl::expected<TrustedFile, std::string> open_trusted(const std::string& path, Trust trust);
 // The directories above, and the entry itself when it exists (for the database file before LMDB
 // opens it).

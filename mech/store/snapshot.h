@@ -164,10 +164,7 @@ class Snapshot {
       return tl::unexpected<std::string>(path_ +
                                          ": another thread has not read it within 10 seconds");
     }
-    auto file = open_trusted(path_, Trust::kSecret);
-    for (int tries = 0; !file && tries < 3; ++tries) {
-      file = open_trusted(path_, Trust::kSecret);  // one replaced while it was opened has no link
-    }
+    const auto file = open_trusted(path_, Trust::kSecret);
     if (!file) {
       publish(nullptr);
       return tl::unexpected<std::string>(file.error());

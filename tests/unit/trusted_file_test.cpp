@@ -5,7 +5,27 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <functional>
+#include <utility>
+
 #include "support/temporary_directory.h"
+
+namespace {
+// What somebody else does between the opening of a regular file and the look at it.
+std::function<void()> g_meanwhile;
+}  // namespace
+
+// Instead of the system's (see ntlm_unit_test).
+extern "C" int __real_fstat(int fd, struct stat* status);
+extern "C" int __wrap_fstat(int fd, struct stat* status);
+extern "C" int __wrap_fstat(int fd, struct stat* status) {
+  const int answer = __real_fstat(fd, status);
+  if (answer != 0 || !S_ISREG(status->st_mode) || !g_meanwhile) {
+    return answer;
+  }
+  g_meanwhile();
+  return __real_fstat(fd, status);
+}
 
 namespace ntlm {
 namespace {
@@ -138,6 +158,58 @@ TEST_F(TrustedFileTest, MissingFile) {
   EXPECT_EQ(opened.error(), path + ": No such file or directory");
   EXPECT_TRUE(check_trusted(path, Trust::kSecret));  // may be made there
   EXPECT_FALSE(check_trusted(path + "/below", Trust::kSecret));
+}
+
+TEST_F(TrustedFileTest, ReplacedWhileItIsOpened) {
+  const std::string path = directory_.write("users", "old");
+  int looks = 0;
+  g_meanwhile = [&] {
+    if (++looks < 3) {
+      std::filesystem::rename(directory_.write("fresh", "new"), path);
+    }
+  };
+  const auto file = open_trusted(path, Trust::kSecret);
+  g_meanwhile = nullptr;
+  ASSERT_TRUE(file) << file.error();
+  EXPECT_EQ(text_of(read_trusted(*file).value()), "new");
+  EXPECT_EQ(looks, 3);
+}
+
+TEST_F(TrustedFileTest, ReplacedAgainAndAgainIsRefused) {
+  const std::string path = directory_.write("users", "x");
+  int looks = 0;
+  g_meanwhile = [&] {
+    ++looks;
+    std::filesystem::rename(directory_.write("fresh", "x"), path);
+  };
+  const auto file = open_trusted(path, Trust::kSecret);
+  g_meanwhile = nullptr;
+  ASSERT_FALSE(file);
+  EXPECT_EQ(file.error(), path + ": deleted or replaced while it was opened");
+  EXPECT_EQ(looks, 3);
+}
+
+TEST_F(TrustedFileTest, DeletedWhileItIsOpenedIsMissing) {
+  const std::string path = directory_.write("users", "x");
+  g_meanwhile = [&] { std::filesystem::remove(path); };
+  const auto file = open_trusted(path, Trust::kSecret);
+  g_meanwhile = nullptr;
+  ASSERT_FALSE(file);
+  EXPECT_EQ(file.error(), path + ": No such file or directory");
+}
+
+TEST_F(TrustedFileTest, WhatReplacesItIsLookedAt) {
+  const std::string path = directory_.write("users", "x");
+  int looks = 0;
+  g_meanwhile = [&] {
+    if (++looks == 1) {
+      std::filesystem::rename(directory_.write("fresh", "x", 0644), path);
+    }
+  };
+  const auto file = open_trusted(path, Trust::kSecret);
+  g_meanwhile = nullptr;
+  ASSERT_FALSE(file);
+  EXPECT_EQ(file.error(), path + ": mode 0644 lets others read it; chmod 0640");
 }
 
 TEST_F(TrustedFileTest, PathsThatAreNone) {

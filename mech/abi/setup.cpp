@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "abi/setup.h"
 
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 
 #include "abi/status.h"
 #include "authority/client.h"
+#include "base/file_identity.h"
 #include "base/reason.h"
 #include "base/text.h"
 #include "crypto/primitives.h"
@@ -55,34 +55,11 @@ struct Environment {
     }
     return true;
   }
+  bool operator==(const Environment&) const = default;
   const std::optional<std::string>& conf() const { return values[0]; }
   std::string user_file() const { return values[1].value_or(""); }
   std::string computer() const { return values[2].value_or(""); }
   std::string domain() const { return values[3].value_or(""); }
-};
-
-// What tells one version of a file from the next.
-struct FileIdentity {
-  bool exists = false;
-  std::array<std::int64_t, 7> marks{};
-
-  static FileIdentity of(const std::string& path) {
-    struct stat status {};
-    FileIdentity identity;
-    if (::stat(path.c_str(), &status) != 0) {
-      return identity;
-    }
-    identity.exists = true;
-    identity.marks = {static_cast<std::int64_t>(status.st_dev),
-                      static_cast<std::int64_t>(status.st_ino),
-                      status.st_size,
-                      status.st_mtim.tv_sec,
-                      status.st_mtim.tv_nsec,
-                      status.st_ctim.tv_sec,
-                      status.st_ctim.tv_nsec};
-    return identity;
-  }
-  bool operator==(const FileIdentity&) const = default;
 };
 
 // One look at the world. Immutable once published.
@@ -90,6 +67,9 @@ struct Snapshot {
   Environment environment;
   std::string path;
   FileIdentity file;
+  // The file had changed just now, or changed while it was read: good for the call that read it
+  // only.
+  bool unsettled = false;
   std::shared_ptr<const Setup> setup;  // null when there is a fault
   uid_t user = geteuid();
   Errc fault = Errc::kInternal;
@@ -115,6 +95,9 @@ struct Snapshot {
     return setup == nullptr && other.setup == nullptr && fault == other.fault &&
            fault_text == other.fault_text;
   }
+  bool says(const Config& config, const Environment& others) const {
+    return setup != nullptr && setup->config == config && environment == others;
+  }
 };
 
 // --- reading
@@ -134,10 +117,23 @@ tl::expected<Config, std::string> load_config(const Snapshot& snapshot) {
   return Config::load(snapshot.path);
 }
 
-void fill(Snapshot& snapshot) {
+// What was made of the configuration, and told of it, stays when a second reading finds the same.
+void take_over(Snapshot& snapshot, const Snapshot& before) {
+  snapshot.setup = before.setup;
+  snapshot.verifier_had_names = before.verifier_had_names;
+  if (before.reported.test()) {
+    snapshot.reported.test_and_set();
+  }
+}
+
+// `before` may be null.
+void fill(Snapshot& snapshot, const Snapshot* before) {
   auto config = load_config(snapshot);
   if (!config) {
     return set_fault(snapshot, Errc::kConfiguration, config.error());
+  }
+  if (before != nullptr && before->unsettled && before->says(*config, snapshot.environment)) {
+    return take_over(snapshot, *before);
   }
   auto setup = std::make_shared<Setup>();
   const std::string& path = snapshot.path;
@@ -192,12 +188,14 @@ void fill(Snapshot& snapshot) {
   snapshot.setup = std::move(setup);
 }
 
-std::unique_ptr<Snapshot> take_snapshot() {
+std::unique_ptr<Snapshot> take_snapshot(const Snapshot* before) {
   auto snapshot = std::make_unique<Snapshot>();
   snapshot->environment = Environment::now();
   snapshot->path = snapshot->environment.conf().value_or(kDefaultPath);
   snapshot->file = FileIdentity::of(snapshot->path);
-  fill(*snapshot);
+  const bool just_now = snapshot->file.changed_just_now();
+  fill(*snapshot, before);
+  snapshot->unsettled = just_now || FileIdentity::of(snapshot->path) != snapshot->file;
   return snapshot;
 }
 
@@ -255,13 +253,14 @@ bool due_to_look() {
 
 // The snapshot that is true now, while a Reading is held.
 const Snapshot& current_snapshot() {
-  while (true) {
+  for (bool just_read = false;; just_read = true) {
     Snapshot* seen = g_current.load();
+    // What another thread published while this one read is as good for this call.
     if (seen != nullptr && seen->environment.still_true() && !seen->fault_of_another_user() &&
-        (!due_to_look() || seen->still_true())) {
+        (!seen->unsettled || just_read) && (!due_to_look() || seen->still_true())) {
       return *seen;
     }
-    auto fresh = take_snapshot();
+    auto fresh = take_snapshot(seen);
     if (seen != nullptr && seen->same_fault(*fresh) && seen->reported.test()) {
       fresh->reported.test_and_set();
     }

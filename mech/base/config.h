@@ -48,6 +48,8 @@ class Config {
   // "/etc/gss/ntlm.conf: [policy] require_mic: 'maybe' is none of auto, yes, no".
   static tl::expected<Config, std::string> load(const std::string& path);
 
+  bool operator==(const Config&) const = default;
+
   static std::span<const ConfigKey> keys();
 
   // Made for being read once, when something is set up: a look-up walks the table. Asking for a key
@@ -67,6 +69,7 @@ class Config {
   struct Value {
     std::vector<std::string> values;
     Source source = Source::kDefault;
+    bool operator==(const Value&) const = default;
   };
   const Value& at(std::string_view section, std::string_view key) const;
 

@@ -22,33 +22,11 @@
 #include <utility>
 #include <vector>
 
+#include "base/file_identity.h"
 #include "base/trusted_file.h"
 #include "store/faults.h"
 
 namespace ntlm::store {
-
-// What tells one content of a path from another.
-struct FileIdentity {
-  explicit FileIdentity(const struct stat& status)
-      : device(status.st_dev),
-        inode(status.st_ino),
-        size(status.st_size),
-        modified(status.st_mtim),
-        changed(status.st_ctim) {}
-  bool operator==(const FileIdentity& other) const {
-    return device == other.device && inode == other.inode && size == other.size &&
-           nanoseconds(modified) == nanoseconds(other.modified) &&
-           nanoseconds(changed) == nanoseconds(other.changed);
-  }
-  static std::int64_t nanoseconds(const timespec& time) {
-    return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-  }
-
-  dev_t device;
-  ino_t inode;
-  off_t size;
-  timespec modified, changed;
-};
 
 // T has `static tl::expected<std::unique_ptr<const T>, std::string> read(const TrustedFile&, const
 // std::string& path)`; the error is a sentence for the administrator that begins with the path.
@@ -87,9 +65,7 @@ class Snapshot {
  private:
   struct Held {
     FileIdentity identity;
-    // Read so soon after a change that a second one may bear the same time stamp: good for this use
-    // only.
-    bool unsettled;
+    bool unsettled;  // read of a file that had changed just now: good for this use only
     std::unique_ptr<const T> content;
 
     bool is_of(const struct stat& status) const {
@@ -175,24 +151,15 @@ class Snapshot {
         return {};  // another thread was faster
       }
     }
-    const bool unsettled = changed_just_now(file->status);
+    const FileIdentity identity(file->status);
+    const bool unsettled = identity.changed_just_now();
     auto content = T::read(*file, path_);
     if (!content) {
       publish(nullptr);
       return tl::unexpected<std::string>(content.error());
     }
-    publish(new Held{FileIdentity(file->status), unsettled, std::move(*content)});
+    publish(new Held{identity, unsettled, std::move(*content)});
     return {};
-  }
-
-  // Within the granularity of a file's time stamps (a tick of the kernel's clock, 10 ms at most,
-  // and some room).
-  static bool changed_just_now(const struct stat& status) {
-    timespec now{};
-    ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
-    const std::int64_t age =
-        FileIdentity::nanoseconds(now) - FileIdentity::nanoseconds(status.st_ctim);
-    return age >= 0 && age < 20'000'000;
   }
 
   // Under `reading_`.

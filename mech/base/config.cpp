@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <bitset>
 #include <cassert>
 #include <charconv>
 #include <memory>
@@ -173,8 +175,23 @@ tl::expected<std::vector<Relation>, long> relations(profile_t profile, const std
   return out;
 }
 
+// The library keeps one tree for all who have a file of the same name open in this process, and
+// reads it anew when mtime differs: what another thread read before a change whose time stamp is
+// the same would be taken for what stands there now. So each load spells the name in a way of its
+// own: the bits of a counter as "/" and "/." before it, which change nothing.
+std::string own_spelling(const std::string& path) {
+  static constinit std::atomic<std::uint32_t> loads{0};
+  const std::bitset<16> number(loads.fetch_add(1, std::memory_order_relaxed));
+  std::string spelling = path.starts_with('/') ? "" : ".";
+  for (std::size_t i = 0; i < number.size(); ++i) {
+    spelling += number[i] ? "/." : "/";
+  }
+  return spelling + "/" + path;
+}
+
 tl::expected<std::vector<Relation>, std::string> read_profile(const std::string& path) {
-  std::array<const char*, 2> files{path.c_str(), nullptr};
+  const std::string spelling = own_spelling(path);
+  std::array<const char*, 2> files{spelling.c_str(), nullptr};
   profile_t raw = nullptr;
   if (const long code = profile_init(files.data(), &raw); code != 0) {
     return Refusal(path + ": " + library_text(code));

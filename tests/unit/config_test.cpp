@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "base/config.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <profile.h>
 #include <sys/stat.h>
+
+#include <atomic>
+#include <thread>
 
 #include "support/temporary_directory.h"
 
@@ -70,6 +75,54 @@ TEST_F(ConfigTest, EmptyFileIsTheDefaults) {
   EXPECT_EQ(config.source("policy", "min_version"), "default");
   EXPECT_TRUE(config.list("bridge", "programs").empty());
   EXPECT_EQ(config.path(), directory_.path("ntlm.conf"));
+}
+
+// The library would take the tree of another who has the file open, for one of the same mtime.
+TEST_F(ConfigTest, WhatAnotherReadBeforeAChangeIsNotOurs) {
+  const timespec stamp[] = {{1'700'000'000, 0}, {1'700'000'000, 0}};
+  const auto write = [&](const char* age) {
+    const auto file =
+        directory_.write("ntlm.conf", "[policy]\n challenge_max_age = "s + age + "\n");
+    EXPECT_EQ(::utimensat(AT_FDCWD, file.c_str(), stamp, 0), 0);
+    return file;
+  };
+  const std::string path = write("100");
+  const char* files[] = {path.c_str(), nullptr};
+  profile_t other = nullptr;
+  ASSERT_EQ(profile_init(files, &other), 0);
+  write("200");
+  const auto config = Config::load(path);
+  profile_release(other);
+  ASSERT_TRUE(config) << config.error();
+  EXPECT_EQ(config->number("policy", "challenge_max_age"), 200U);
+}
+
+TEST_F(ConfigTest, ThreadsLoadAtOnce) {
+  const std::string path = directory_.write("ntlm.conf", "[policy]\n challenge_max_age = 100\n");
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 4; ++i) {
+    readers.emplace_back([&] {
+      for (int n = 0; n < 100; ++n) {
+        const auto config = Config::load(path);
+        wrong += !config || config->number("policy", "challenge_max_age") != 100U;
+      }
+    });
+  }
+  for (auto& reader : readers) {
+    reader.join();
+  }
+  EXPECT_EQ(wrong, 0);
+}
+
+TEST_F(ConfigTest, RelativePathIsBelowTheWorkingDirectory) {
+  directory_.write("ntlm.conf", "[policy]\n challenge_max_age = 100\n");
+  const std::string before = std::filesystem::current_path();
+  std::filesystem::current_path(directory_.path());
+  const auto config = Config::load("ntlm.conf");
+  std::filesystem::current_path(before);
+  ASSERT_TRUE(config) << config.error();
+  EXPECT_EQ(config->number("policy", "challenge_max_age"), 100U);
 }
 
 TEST_F(ConfigTest, ReadsEveryKindOfValue) {

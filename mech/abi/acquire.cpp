@@ -105,16 +105,15 @@ Result<std::unique_ptr<CredentialObject>> acquire_credential(const CredentialReq
   const std::uint32_t lifetime =
       allowed == 0 || wanted == 0 ? std::max(allowed, wanted) : std::min(allowed, wanted);
   if (lifetime != 0) {
-    credential->expires_boot = system_clock().boot_seconds() + lifetime;
+    credential->expires_boot = request.now + lifetime;
   }
   return credential;
 }
 
-std::uint32_t remaining_lifetime(const CredentialObject& credential) {
+std::uint32_t remaining_lifetime(const CredentialObject& credential, std::uint64_t now) {
   if (credential.expires_boot == 0) {
     return GSS_C_INDEFINITE;
   }
-  const std::uint64_t now = system_clock().boot_seconds();
   return now >= credential.expires_boot ? 0
                                         : static_cast<std::uint32_t>(credential.expires_boot - now);
 }
@@ -189,7 +188,7 @@ Status acquire(CredentialRequest request, const AcquireCall& call) {
   if (call.actual_mechanisms != nullptr) {
     TRY_VOID(mechanisms.add({mechanism_oid()}));
   }
-  set(call.lifetime_rec, remaining_lifetime(*credential));
+  set(call.lifetime_rec, remaining_lifetime(*credential, request.now));
   std::move(mechanisms).give(call.actual_mechanisms);
   *call.output = lend<gss_cred_id_struct>(std::move(credential));
   return {};

@@ -97,11 +97,13 @@ OM_uint32 initiator_flags(const Initiator& initiator) {
   return flags;
 }
 
-void establish(ContextObject& context, OM_uint32 flags) {
+// Answers how many seconds the context lasts from now.
+OM_uint32 establish(ContextObject& context, OM_uint32 flags) {
   context.granted_flags = flags;
   context.complete = true;
   const std::uint32_t lifetime = context.setup->policy().context_lifetime;
   context.expires_boot = lifetime == 0 ? 0 : system_clock().boot_seconds() + lifetime;
+  return lifetime == 0 ? GSS_C_INDEFINITE : lifetime;
 }
 
 // What became of the attempt, once it has an answer.
@@ -295,9 +297,9 @@ Status accept_leg(const AcceptCall& call) {
     if (!acceptor->recorded_elsewhere()) {
       record_attempt(*context, *acceptor, nullptr, started);
     }
-    establish(*context, acceptor_flags(*acceptor));
+    const OM_uint32 lifetime = establish(*context, acceptor_flags(*acceptor));
     set(call.flags, context->granted_flags);
-    set(call.lifetime, remaining_lifetime(*context));
+    set(call.lifetime, lifetime);
     if (call.source != nullptr) {
       *call.source = lend<gss_name_struct>(std::move(source));
     }
@@ -339,9 +341,9 @@ Status initiate_leg(const InitiateCall& call) {
   TRY(OutputBuffer output, OutputBuffer::copy(ByteView(step.token)));
   if (step.complete) {
     record_initiation(*context, *initiator);
-    establish(*context, initiator_flags(*initiator));
+    const OM_uint32 lifetime = establish(*context, initiator_flags(*initiator));
     set(call.flags, context->granted_flags);
-    set(call.lifetime, remaining_lifetime(*context));
+    set(call.lifetime, lifetime);
   }
   leg.handed_over();
   set(call.mechanism, mechanism_oid());

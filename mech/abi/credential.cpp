@@ -41,6 +41,7 @@ gss_cred_usage_t usage_of(const CredentialObject& credential) {
 struct Asked {
   std::unique_ptr<CredentialObject> made;
   CredentialObject* credential = nullptr;
+  std::uint64_t now = system_clock().boot_seconds();
 };
 Result<Asked> find(gss_cred_id_t handle) {
   Asked asked;
@@ -52,6 +53,7 @@ Result<Asked> find(gss_cred_id_t handle) {
     return fail(Errc::kNoCredential, "credential");
   }
   CredentialRequest request;
+  request.now = asked.now;
   request.initiates = true;
   auto made = acquire_credential(request);
   if (!made && made.error().code == Errc::kNoCredential) {
@@ -67,13 +69,12 @@ Result<Asked> find(gss_cred_id_t handle) {
   return asked;
 }
 
-Result<SecretBytes> content_of(const CredentialObject& credential) {
+Result<SecretBytes> content_of(const CredentialObject& credential, std::uint32_t left) {
   SecretWriter writer(256);
   writer.u8(static_cast<std::uint8_t>((credential.initiates ? kInitiates : 0) |
                                       (credential.accepts ? kAccepts : 0) |
                                       (credential.no_ci_flags ? kNoCiFlags : 0)));
   writer.u32(credential.offered_flags);
-  const std::uint64_t left = remaining_lifetime(credential);
   writer.u64(credential.expires_boot == 0 ? 0 : system_clock().filetime() + left * kTicksPerSecond);
   write_name(writer, credential.name);
   writer.text(credential.keyfile);
@@ -194,7 +195,7 @@ OM_uint32 gss_inquire_cred(OM_uint32* minor_status, gss_cred_id_t cred_handle, g
     if (name != nullptr) {
       *name = lend<gss_name_struct>(copy_of(asked.credential->name));
     }
-    set(lifetime, remaining_lifetime(*asked.credential));
+    set(lifetime, remaining_lifetime(*asked.credential, asked.now));
     set(cred_usage, usage_of(*asked.credential));
     std::move(set_of_us).give(mechanisms);
     return {};
@@ -215,7 +216,7 @@ OM_uint32 gss_inquire_cred_by_mech(OM_uint32* minor_status, gss_cred_id_t cred_h
     if (name != nullptr) {
       *name = lend<gss_name_struct>(copy_of(credential.name));
     }
-    const std::uint32_t left = remaining_lifetime(credential);
+    const std::uint32_t left = remaining_lifetime(credential, asked.now);
     set(initiator_lifetime, credential.initiates ? left : OM_uint32{0});
     set(acceptor_lifetime, credential.accepts ? left : OM_uint32{0});
     set(cred_usage, usage_of(credential));
@@ -273,8 +274,8 @@ OM_uint32 gss_export_cred(OM_uint32* minor_status, gss_cred_id_t cred_handle, gs
     if (credential == nullptr) {
       return Error{Errc::kNoCredential, "credential"};
     }
-    TRY(const SecretBytes content, content_of(*credential));
     const std::uint32_t left = remaining_lifetime(*credential);
+    TRY(const SecretBytes content, content_of(*credential, left));
     TRY(const SecretBytes sealed, seal_transfer(TransferKind::kCredential, content,
                                                 left == GSS_C_INDEFINITE ? kLongestJourney : left));
     TRY(OutputBuffer out, OutputBuffer::copy(ByteView(sealed)));

@@ -22,14 +22,17 @@ struct CredentialRequest {
   std::string_view domain;     // stands in for a domain that the name does not have
   std::string keyfile;         // in place of the configured stores and of NTLM_USER_FILE
   std::uint32_t lifetime = 0;  // seconds wanted at most; 0: as long as the policy allows
+  std::uint64_t now = protocol::system_clock().boot_seconds();
 };
 
 // kNoCredential: nothing to initiate with. kBadName: a name that cannot be used this way. Else as
 // current_setup().
 Result<std::unique_ptr<CredentialObject>> acquire_credential(const CredentialRequest& request);
 
-// Seconds until the credential expires; GSS_C_INDEFINITE without an end.
-std::uint32_t remaining_lifetime(const CredentialObject& credential);
+// Seconds until the credential expires; GSS_C_INDEFINITE without an end. Whoever has just made it
+// asks by the time of the request.
+std::uint32_t remaining_lifetime(const CredentialObject& credential,
+                                 std::uint64_t now = protocol::system_clock().boot_seconds());
 
 // What an exported credential or half-made context keeps of its secret: [0] none, hash or
 // anonymous, then the hash (protocol/logon.h). kNoCredential when the secret is elsewhere and

@@ -69,13 +69,12 @@ Result<void> read_machine(Reader& reader, bool initiates, ContextObject& context
   return {};
 }
 
-Result<SecretBytes> export_content(const ContextObject& context) {
+Result<SecretBytes> export_content(const ContextObject& context, std::uint32_t left) {
   SecretWriter writer(1024, kMaxContent);
   writer.u8(context.locally_initiated() ? 1 : 0);
   writer.u32(context.requested_flags);
   writer.u32(context.granted_flags);
   writer.u8(context.complete ? 1 : 0);
-  const std::uint32_t left = remaining_lifetime(context);
   writer.u64(context.expires_boot == 0 ? 0 : system_clock().filetime() + left * kTicksPerSecond);
   writer.text(context.service);
   write_optional(writer, context.source);
@@ -158,8 +157,8 @@ OM_uint32 gss_export_sec_context(OM_uint32* minor_status, gss_ctx_id_t* context_
     if (ntlm::protocol::Session* const session = context->session(); session != nullptr) {
       TRY_VOID(session->claim());
     }
-    TRY(const ntlm::SecretBytes content, export_content(*context));
     const std::uint32_t left = remaining_lifetime(*context);
+    TRY(const ntlm::SecretBytes content, export_content(*context, left));
     const std::uint32_t journey = !context->complete
                                       ? context->setup->policy().challenge_max_age
                                       : (left == GSS_C_INDEFINITE ? kLongestJourney : left);

@@ -85,7 +85,7 @@ SECURITY_STATUS import_token(std::string_view token, gss_const_OID mechanism,
   return status == SEC_E_INSUFFICIENT_MEMORY ? status : SEC_E_INVALID_TOKEN;
 }
 
-// GSS consumes what it exports.
+// GSS consumes what it exports; what it refuses stays.
 SECURITY_STATUS export_token(gss_ctx_id_t* gss, gss_const_OID mechanism, Buffer& token) {
   OM_uint32 minor = 0;
   const OM_uint32 major = gss_export_sec_context(&minor, gss, token.out());
@@ -93,7 +93,9 @@ SECURITY_STATUS export_token(gss_ctx_id_t* gss, gss_const_OID mechanism, Buffer&
     return SEC_E_OK;
   }
   const SECURITY_STATUS status = status_of(Call::kTransfer, major, minor, mechanism);
-  return status == SEC_E_INSUFFICIENT_MEMORY ? status : SEC_E_NOT_SUPPORTED;
+  return status == SEC_E_INSUFFICIENT_MEMORY || status == SEC_E_CONTEXT_EXPIRED
+             ? status
+             : SEC_E_NOT_SUPPORTED;
 }
 
 // The token of a second context that begins with message 0.

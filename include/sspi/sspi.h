@@ -1092,7 +1092,8 @@ SECURITY_STATUS SEC_ENTRY UnsealMessage(PCtxtHandle phContext, PSecBufferDesc pM
  * SECPKG_CONTEXT_EXPORT_DELETE_OLD ends the context here (else both go on from the same state),
  * RESET_NEW lets the exported one begin with message 0, TO_KERNEL is SEC_E_UNSUPPORTED_FUNCTION.
  * pToken: NULL, or receives a token as QuerySecurityContextToken gives it (server), else NULL.
- * SEC_E_OK, SEC_E_NOT_SUPPORTED (not complete, or the mechanism cannot), SEC_E_INVALID_PARAMETER.
+ * SEC_E_OK, SEC_E_NOT_SUPPORTED (not complete, or the mechanism cannot), SEC_E_CONTEXT_EXPIRED
+ * (past its lifetime: it goes on here), SEC_E_INVALID_PARAMETER.
  * Source: page.
  */
 SECURITY_STATUS SEC_ENTRY ExportSecurityContext(PCtxtHandle phContext, ULONG fFlags,

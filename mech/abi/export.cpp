@@ -118,6 +118,21 @@ Result<std::unique_ptr<ContextObject>> import_content(ByteView content) {
   return context;
 }
 
+// Seconds in which an importer would take it; left: of its lifetime. Asked before anything is done:
+// what is exported is gone from here.
+Result<std::uint32_t> journey_of(const ContextObject& context, std::uint32_t left) {
+  if (context.failed() || std::holds_alternative<std::monostate>(context.machine)) {
+    return fail(Errc::kDeadContext, "context");
+  }
+  if (!context.complete) {
+    return context.setup->policy().challenge_max_age;
+  }
+  if (left == 0) {
+    return fail(Errc::kContextExpired, "context");  // RFC 2743 2.2.8
+  }
+  return left == GSS_C_INDEFINITE ? kLongestJourney : left;
+}
+
 OM_uint32 import_context(OM_uint32* minor_status, gss_buffer_t token,
                          gss_ctx_id_t* context_handle) {
   clear(minor_status, context_handle);
@@ -136,7 +151,6 @@ OM_uint32 import_context(OM_uint32* minor_status, gss_buffer_t token,
 }  // namespace ntlm::abi
 
 using namespace ntlm::abi;
-using ntlm::Errc;
 
 extern "C" {
 
@@ -148,22 +162,19 @@ OM_uint32 gss_export_sec_context(OM_uint32* minor_status, gss_ctx_id_t* context_
   }
   return guard(minor_status, [&]() -> Status {
     auto* context = borrow<ContextObject>(*context_handle);
-    if (context == nullptr || context->failed() ||
-        std::holds_alternative<std::monostate>(context->machine)) {
-      return with_major(GSS_S_NO_CONTEXT,
-                        context == nullptr ? Errc::kBadArgument : Errc::kDeadContext);
+    if (context == nullptr) {
+      return with_major(GSS_S_NO_CONTEXT, ntlm::Errc::kBadArgument);
     }
-    // The importer's context is a new one: a copy that may not be used must not become one.
+    const std::uint32_t left = remaining_lifetime(*context);
+    TRY(const std::uint32_t journey, journey_of(*context, left));
+    TRY(const ntlm::SecretBytes content, export_content(*context, left));
+    TRY(const ntlm::SecretBytes sealed, seal_transfer(TransferKind::kContext, content, journey));
+    TRY(OutputBuffer output, OutputBuffer::copy(ntlm::ByteView(sealed)));
+    // Last, as the other copies of a fork are dead afterwards. The importer's context is a new one:
+    // a copy that may not be used must not become one.
     if (ntlm::protocol::Session* const session = context->session(); session != nullptr) {
       TRY_VOID(session->claim());
     }
-    const std::uint32_t left = remaining_lifetime(*context);
-    TRY(const ntlm::SecretBytes content, export_content(*context, left));
-    const std::uint32_t journey = !context->complete
-                                      ? context->setup->policy().challenge_max_age
-                                      : (left == GSS_C_INDEFINITE ? kLongestJourney : left);
-    TRY(const ntlm::SecretBytes sealed, seal_transfer(TransferKind::kContext, content, journey));
-    TRY(OutputBuffer output, OutputBuffer::copy(ntlm::ByteView(sealed)));
     std::move(output).give(interprocess_token);
     // RFC 2744 5.10: the context is gone from here; two users of one RC4 stream would be a two-time
     // pad.

@@ -40,6 +40,9 @@ constexpr Row kTable[] = {
      "The security context failed or was exported before; delete it and begin a new one."},
     {Errc::kIncompleteContext, GSS_S_NO_CONTEXT, GSS_NTLM_MINOR_INCOMPLETE_CONTEXT,
      "The security context is not established yet."},
+    {Errc::kContextExpired, GSS_S_CONTEXT_EXPIRED, GSS_NTLM_MINOR_CONTEXT_EXPIRED,
+     "The security context is older than [policy] context_lifetime: it goes on here, but cannot be "
+     "exported any more."},
     {Errc::kFeatureMissing, GSS_S_UNAVAILABLE, GSS_NTLM_MINOR_FEATURE_MISSING,
      "The peer does not offer a protection that is required here (signing, sealing, 128-bit keys "
      "or extended session security). See [policy] require_128 and the service's own settings."},

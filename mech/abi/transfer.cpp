@@ -95,7 +95,8 @@ Result<SecretBytes> seal_transfer(TransferKind kind, ByteView content,
   const bool plain = setup->transfer_key.empty();
   const auto start = head(kind, plain ? Form::kPlain : Form::kSealed);
   const std::string host = this_host();
-  SecretWriter writer(content.size() + 192, kMaxToken);
+  // With room for what comes behind: the checksum, or AES-GCM's nonce and tag, which are shorter.
+  SecretWriter writer(content.size() + 192, kMaxToken - kMacSize);
   writer.bytes(start);
   writer.u64(system_clock().filetime() + valid_seconds * kTicksPerSecond);
   writer.u16(static_cast<std::uint16_t>(host.size()));

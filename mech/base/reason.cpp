@@ -17,6 +17,8 @@ const char* audit_reason(Errc code) {
       return "dead-context";
     case Errc::kIncompleteContext:
       return "incomplete-context";
+    case Errc::kContextExpired:
+      return "context-expired";
     case Errc::kFeatureMissing:
       return "feature-missing";
     case Errc::kVersionRefused:

@@ -274,6 +274,33 @@ TEST_F(Contexts, P04AfterAForkTheOtherCopyIsNotExportedEither) {
   expect_message_passes(exchange->acceptor, exchange->initiator, "moved");
 }
 
+TEST_F(Contexts, P04AFailedExportTakesNothingFromTheOtherCopies) {
+  auto exchange = establish(kProtected);
+  ASSERT_TRUE(exchange);
+  EXPECT_TRUE(in_child([&] {
+    accounts_.configure("keyless.conf", "[ntlm]\n transfer_key = /nonexistent/key\n");
+    return export_status(exchange->acceptor) == GSS_S_FAILURE;
+  }));
+  expect_message_passes(exchange->acceptor, exchange->initiator, "of the parent's copy");
+}
+
+// RFC 2743 2.2.8. Its token would be too old for any importer, and the context is gone with it.
+TEST_F(Contexts, AnExpiredContextIsNotExportedAndGoesOn) {
+  accounts_.configure("short.conf", "[policy]\n context_lifetime = 1\n");
+  auto exchange = establish(kProtected);
+  ASSERT_TRUE(exchange);
+  for (Context* const context : {&exchange->acceptor, &exchange->initiator}) {
+    OM_uint32 minor = 0, left = 0;
+    while (gss_context_time(&minor, context->get(), &left) == GSS_S_COMPLETE) {
+      usleep(50'000);
+    }
+    EXPECT_EQ(export_status(*context), GSS_S_CONTEXT_EXPIRED);
+    ASSERT_NE(context->get(), GSS_C_NO_CONTEXT);
+  }
+  expect_message_passes(exchange->acceptor, exchange->initiator, "past its lifetime");
+  expect_message_passes(exchange->initiator, exchange->acceptor, "and back");
+}
+
 TEST_F(Contexts, P04ANewContextOfTheParentDoesNotTakeTheChildsWord) {
   for (int round = 0; round < 3; ++round) {
     auto exchange = establish(kProtected);

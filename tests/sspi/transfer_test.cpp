@@ -232,5 +232,22 @@ TEST(TransferChild, Decrypts) {
   EXPECT_EQ(text, "from another process");
 }
 
+// Last, since the configuration stays so where one process runs all.
+TEST(TransferBad, AnExpiredContextIsNotExportedAndGoesOn) {
+  add_configuration("[policy]\n    context_lifetime = 1\n");
+  Pair pair(ISC_REQ_CONFIDENTIALITY);
+  SecBuffer packed{0, SECBUFFER_EMPTY, nullptr};
+  SECURITY_STATUS status = SEC_E_OK;
+  while ((status = ExportSecurityContext(&pair.server.context, 0, &packed, nullptr)) == SEC_E_OK) {
+    FreeContextBuffer(packed.pvBuffer);
+    usleep(50'000);
+  }
+  EXPECT_EQ(status, SEC_E_CONTEXT_EXPIRED) << SspiCompatGetLastText();
+  std::string text;
+  EXPECT_EQ(decrypt(&pair.server.context, encrypt(pair.client, "past its lifetime"), text),
+            SEC_E_OK);
+  EXPECT_EQ(decrypt(&pair.client.context, encrypt(pair.server, "and back"), text), SEC_E_OK);
+}
+
 }  // namespace
 }  // namespace sspi_test

@@ -40,18 +40,12 @@ Result<std::unique_ptr<NameObject>> read_optional(Reader& reader) {
 Result<void> write_machine(SecretWriter& writer, const ContextObject& context) {
   const auto* initiator = std::get_if<protocol::Initiator>(&context.machine);
   if (initiator == nullptr) {
-    const auto& acceptor = std::get<protocol::Acceptor>(context.machine);
-    if (acceptor.awaits_verdict()) {
-      return fail(Errc::kIncompleteContext, "authority");
-    }
-    acceptor.save(writer);
-    return {};
+    return std::get<protocol::Acceptor>(context.machine).save(writer);
   }
   // The secret travels only while it is still needed.
   const bool needed = initiator->established() == nullptr;
   TRY_VOID(write_responder(writer, needed ? initiator->responder().get() : nullptr));
-  initiator->save(writer);
-  return {};
+  return initiator->save(writer);
 }
 
 Result<void> read_machine(Reader& reader, bool initiates, ContextObject& context) {

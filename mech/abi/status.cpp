@@ -43,6 +43,9 @@ constexpr Row kTable[] = {
     {Errc::kContextExpired, GSS_S_CONTEXT_EXPIRED, GSS_NTLM_MINOR_CONTEXT_EXPIRED,
      "The security context is older than [policy] context_lifetime: it goes on here, but cannot be "
      "exported any more."},
+    {Errc::kNotExportable, GSS_S_UNAVAILABLE, GSS_NTLM_MINOR_NOT_EXPORTABLE,
+     "The security context has protected too much data (1 GiB one way) to be exported where the "
+     "mechanism is built over EVP; it goes on here."},
     {Errc::kFeatureMissing, GSS_S_UNAVAILABLE, GSS_NTLM_MINOR_FEATURE_MISSING,
      "The peer does not offer a protection that is required here (signing, sealing, 128-bit keys "
      "or extended session security). See [policy] require_128 and the service's own settings."},

@@ -92,8 +92,9 @@ Answer Acceptors::settle(const Caller& caller, Attempt& attempt, Result<LogonRes
 
 Answer Acceptors::accept(const Caller& caller, const Attempt& attempt) {
   SecretWriter writer(1024, authority::kMaxReply - 64);
-  attempt.exchange->acceptor.save(writer);
-  auto saved = std::move(writer).finish("authd.acceptor");
+  const Result<void> written = attempt.exchange->acceptor.save(writer);
+  auto saved =
+      written ? std::move(writer).finish("authd.acceptor") : tl::unexpected<Error>(written.error());
   if (!saved) {
     return refuse(caller, *attempt.exchange, saved.error(), attempt.started);
   }

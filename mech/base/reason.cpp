@@ -19,6 +19,8 @@ const char* audit_reason(Errc code) {
       return "incomplete-context";
     case Errc::kContextExpired:
       return "context-expired";
+    case Errc::kNotExportable:
+      return "not-exportable";
     case Errc::kFeatureMissing:
       return "feature-missing";
     case Errc::kVersionRefused:

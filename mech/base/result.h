@@ -23,6 +23,7 @@ enum class Errc : std::uint16_t {
   kDeadContext = 0x08,
   kIncompleteContext = 0x09,
   kContextExpired = 0x0a,  // past its lifetime, which an exported one would not survive
+  kNotExportable = 0x0b,   // holds what no importer could make again
   // policy
   kFeatureMissing = 0x10,  // a flag that this side requires was not agreed
   kVersionRefused = 0x11,  // NTLMv1 or NTLM2-session where only NTLMv2 is allowed

@@ -116,10 +116,11 @@ class Rc4 {
   void rollback();
 
   // The exported form, exactly kExportSize bytes: 256 of the S-box, then i and j (low-level back
-  // end), or the key and the position in the stream (EVP back end). restore() checks it:
-  // kDefectiveExport for a form that no key gives (not a permutation, position beyond the limit).
+  // end), or the key and the position in the stream (EVP back end). save() answers kNotExportable
+  // for a position that restore() would take too long to come to (EVP, 1 GiB), and leaves the form
+  // alone. restore() checks it: kDefectiveExport for a form that no save() gives.
   static constexpr std::size_t kExportSize = 258;
-  void save(std::span<std::uint8_t, kExportSize> out) const;
+  Result<void> save(std::span<std::uint8_t, kExportSize> out) const;
   static Result<Rc4> restore(std::span<const std::uint8_t, kExportSize> in);
 
   struct State;  // of the back end, in storage_

@@ -284,13 +284,17 @@ constexpr std::size_t kEndAt = 25;
 constexpr std::uint64_t kMaxPosition = std::uint64_t{1} << 30;  // about a second to step over
 }  // namespace
 
-void Rc4::save(std::span<std::uint8_t, kExportSize> out) const {
+Result<void> Rc4::save(std::span<std::uint8_t, kExportSize> out) const {
+  if (state().position > kMaxPosition) {
+    return fail(Errc::kNotExportable, "RC4 state");
+  }
   std::fill(out.begin(), out.end(), std::uint8_t{0});
   out[0] = state().key_size;
   std::copy(state().key.begin(), state().key.end(), out.begin() + kKeyAt);
   for (std::size_t i = kPositionAt; i < kEndAt; ++i) {
     out[i] = static_cast<std::uint8_t>(state().position >> (8 * (i - kPositionAt)));
   }
+  return {};
 }
 
 Result<Rc4> Rc4::restore(std::span<const std::uint8_t, kExportSize> in) {

@@ -232,7 +232,7 @@ void Rc4::rollback() {
   here.since_checkpoint = 0;
 }
 
-void Rc4::save(std::span<std::uint8_t, kExportSize> out) const {
+Result<void> Rc4::save(std::span<std::uint8_t, kExportSize> out) const {
   const RC4_KEY& key = state().key;
   if (as_bytes(key)) {
     std::memcpy(out.data(), key.data, 256);
@@ -242,6 +242,7 @@ void Rc4::save(std::span<std::uint8_t, kExportSize> out) const {
   }
   out[256] = static_cast<std::uint8_t>(key.x);
   out[257] = static_cast<std::uint8_t>(key.y);
+  return {};
 }
 
 Result<Rc4> Rc4::restore(std::span<const std::uint8_t, kExportSize> in) {

@@ -110,8 +110,9 @@ class Acceptor {
   // The AV pairs of CHALLENGE; empty once established.
   ByteView target_info() const;
 
-  // A half-made or complete context on its way to another process (P17).
-  void save(SecretWriter& writer) const;
+  // A half-made or complete context on its way to another process (P17). kIncompleteContext for
+  // one that cannot be saved, kNotExportable (session.h).
+  Result<void> save(SecretWriter& writer) const;
   static Result<Acceptor> restore(Reader& reader, std::shared_ptr<const AcceptorSetup> setup,
                                   Clock& clock, Random& random);
 

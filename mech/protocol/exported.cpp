@@ -152,12 +152,11 @@ const char* store_literal(std::string_view name) {
   return "";
 }
 
-void Acceptor::save(SecretWriter& writer) const {
+Result<void> Acceptor::save(SecretWriter& writer) const {
   const auto* second = std::get_if<ExpectAuthenticate>(&state_);
   const Established* done = established();
   if (failed() || awaits_verdict()) {
-    writer.fail();
-    return;
+    return fail(Errc::kIncompleteContext, "exported context");
   }
   writer.u8(static_cast<std::uint8_t>(done != nullptr     ? Leg::kEstablished
                                       : second != nullptr ? Leg::kSecond
@@ -176,11 +175,12 @@ void Acceptor::save(SecretWriter& writer) const {
     writer.u32(second->target_info_size);
   }
   if (done != nullptr) {
-    done->session.save(writer);
+    TRY_VOID(done->session.save(writer));
     write_principal(writer, done->principal);
     writer.u64(filetime_of(done->since_boot, *clock_));
     writer.flag(done->identify_only);
   }
+  return {};
 }
 
 Result<Acceptor> Acceptor::restore(Reader& reader, std::shared_ptr<const AcceptorSetup> setup,
@@ -224,12 +224,11 @@ Result<Acceptor> Acceptor::restore(Reader& reader, std::shared_ptr<const Accepto
   return out;
 }
 
-void Initiator::save(SecretWriter& writer) const {
+Result<void> Initiator::save(SecretWriter& writer) const {
   const auto* second = std::get_if<ExpectChallenge>(&state_);
   const Established* done = established();
   if (failed()) {
-    writer.fail();
-    return;
+    return fail(Errc::kIncompleteContext, "exported context");
   }
   writer.u8(static_cast<std::uint8_t>(done != nullptr     ? Leg::kEstablished
                                       : second != nullptr ? Leg::kSecond
@@ -246,12 +245,13 @@ void Initiator::save(SecretWriter& writer) const {
     writer.u32(second->offered);
   }
   if (done != nullptr) {
-    done->session.save(writer);
+    TRY_VOID(done->session.save(writer));
     writer.u64(filetime_of(done->since_boot, *clock_));
     writer.flag(done->mic_sent);
     writer.block(done->target_info);
     writer.flag(done->bindings_sent);
   }
+  return {};
 }
 
 Result<Initiator> Initiator::restore(Reader& reader, Policy policy,

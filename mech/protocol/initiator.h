@@ -66,7 +66,8 @@ class Initiator {
   const std::shared_ptr<const Responder>& responder() const { return responder_; }
 
   // Complete contexts, and half-made ones whose responder is found again by the importer (P17).
-  void save(SecretWriter& writer) const;
+  // kIncompleteContext for one that cannot be saved, kNotExportable (session.h).
+  Result<void> save(SecretWriter& writer) const;
   static Result<Initiator> restore(Reader& reader, Policy policy,
                                    std::shared_ptr<const Responder> responder, Clock& clock,
                                    Random& random);

@@ -370,7 +370,7 @@ bool Session::was_only_signed(Half& half, std::span<const Piece> pieces, ByteVie
 // role, flags, whether unagreed sealing is allowed (1) or everything is sealed (2), the key; then
 // for each way whether it was used and, if so, its sequence numbers and its stream. Keys of
 // signatures and seals are made again from the key.
-void Session::save(SecretWriter& writer) const {
+Result<void> Session::save(SecretWriter& writer) const {
   writer.flag(role_ == Role::kAcceptor);
   writer.u32(flags_);
   writer.u8(unagreed_sealing_ ? 1 : seals_everything() ? 2 : 0);
@@ -379,13 +379,14 @@ void Session::save(SecretWriter& writer) const {
     writer.flag(half != nullptr);
     if (half != nullptr) {
       std::array<std::uint8_t, crypto::Rc4::kExportSize> stream;
-      half->rc4.save(stream);
+      TRY_VOID(half->rc4.save(stream));
       writer.u32(half->sequence);
       writer.u64(half->unused);
       writer.bytes(stream);
       wipe(stream.data(), stream.size());
     }
   }
+  return {};
 }
 
 Result<Session> Session::restore(Reader& reader) {

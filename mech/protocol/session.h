@@ -96,8 +96,9 @@ class Session {
   Result<void> claim();
 
   // Everything there is, for export (P17), bounds-checked on the way back (kDefectiveExport). What
-  // comes back is a new session, so claim() comes first.
-  void save(SecretWriter& writer) const;
+  // comes back is a new session, so whoever hands it out claims this one. kNotExportable when it
+  // could not come back (crypto::Rc4::save).
+  Result<void> save(SecretWriter& writer) const;
   static Result<Session> restore(Reader& reader);
 
  private:

@@ -121,7 +121,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
   if ((options & 16) != 0) {
     SecretWriter writer(0, 1u << 16);
-    acceptor.save(writer);
+    FUZZ_CHECK(acceptor.save(writer));
     const auto saved = std::move(writer).finish("fuzz");
     FUZZ_CHECK(saved);
     Reader exported(*saved);

@@ -27,7 +27,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   FUZZ_CHECK(initiator.step({}, nullptr));
   if ((options & 16) != 0) {
     SecretWriter writer(0, 1u << 16);
-    initiator.save(writer);
+    FUZZ_CHECK(initiator.save(writer));
     const auto saved = std::move(writer).finish("fuzz");
     FUZZ_CHECK(saved);
     Reader exported(*saved);

@@ -106,6 +106,7 @@ TEST(Status, EveryMinorOfTheMechanismHasAMeaning) {
                                 GSS_NTLM_MINOR_DEAD_CONTEXT,
                                 GSS_NTLM_MINOR_INCOMPLETE_CONTEXT,
                                 GSS_NTLM_MINOR_CONTEXT_EXPIRED,
+                                GSS_NTLM_MINOR_NOT_EXPORTABLE,
                                 GSS_NTLM_MINOR_FEATURE_MISSING,
                                 GSS_NTLM_MINOR_VERSION_REFUSED,
                                 GSS_NTLM_MINOR_MIC_MISSING,

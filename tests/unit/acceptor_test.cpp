@@ -220,8 +220,7 @@ TEST_F(AcceptorTest, InTwoHalves) {
   ASSERT_TRUE(question && *question);
   EXPECT_TRUE(acceptor.awaits_verdict());
   SecretWriter writer;
-  acceptor.save(writer);
-  EXPECT_FALSE(std::move(writer).finish("test")) << "it cannot travel";
+  EXPECT_FALSE(acceptor.save(writer)) << "it cannot travel";
   auto verdict = acceptor.setup()->verifier->verify(**question);
   Acceptor moved = std::move(acceptor);
   ASSERT_TRUE(moved.settle(std::move(verdict)));
@@ -259,7 +258,7 @@ TEST_F(AcceptorTest, HalfMadeContextTravels) {
   const Bytes negotiate = negotiate_message(kUsualFlags);
   const auto first = acceptor.step(negotiate, nullptr);
   SecretWriter writer(0, 1u << 16);
-  acceptor.save(writer);
+  ASSERT_TRUE(acceptor.save(writer));
   const SecretBytes saved = std::move(writer).finish("test").value();
   Reader reader(saved);
   auto restored = Acceptor::restore(reader, acceptor_setup(), clock_, random_);
@@ -272,7 +271,7 @@ TEST_F(AcceptorTest, HalfMadeContextTravels) {
             to_hex(peer.session_key));
 
   SecretWriter again(0, 1u << 16);
-  restored->save(again);
+  ASSERT_TRUE(restored->save(again));
   const SecretBytes complete = std::move(again).finish("test").value();
   for (std::size_t size = 0; size < complete.size(); ++size) {
     Reader cut(ByteView(complete).first(size));
@@ -289,7 +288,7 @@ TEST_F(AcceptorTest, HalfMadeContextIsTooOldElsewhereToo) {
   const Bytes negotiate = negotiate_message(kUsualFlags);
   const auto first = acceptor.step(negotiate, nullptr);
   SecretWriter writer(0, 1u << 16);
-  acceptor.save(writer);
+  ASSERT_TRUE(acceptor.save(writer));
   const SecretBytes saved = std::move(writer).finish("test").value();
   FixedClock other_host(kSomeFiletime + 301 * 10'000'000ull, 5000);
   Reader reader(saved);
@@ -303,8 +302,7 @@ TEST_F(AcceptorTest, DeadContextDoesNotTravel) {
   Acceptor acceptor = make();
   ASSERT_FALSE(acceptor.step({}, nullptr));
   SecretWriter writer;
-  acceptor.save(writer);
-  EXPECT_FALSE(std::move(writer).finish("test"));
+  EXPECT_FALSE(acceptor.save(writer));
 }
 
 // Whoever proved the account: winbind and the daemon know nothing of this policy.

@@ -234,7 +234,7 @@ TEST_F(InitiatorTest, HalfMadeContextTravels) {
   Initiator initiator = make(sealed());
   const auto challenge = acceptor.step(initiator.step({}, nullptr)->token, nullptr);
   SecretWriter writer(0, 1u << 16);
-  initiator.save(writer);
+  ASSERT_TRUE(initiator.save(writer));
   const SecretBytes saved = std::move(writer).finish("test").value();
   Reader reader(saved);
   auto restored = Initiator::restore(reader, {}, responder(), clock_, random_);

@@ -87,7 +87,7 @@ void expect_sealed(const Message& message, const Vectors& vectors, const char* s
 constexpr std::size_t kSealingAt = 5;
 Bytes saved(const Session& session) {
   SecretWriter writer;
-  session.save(writer);
+  EXPECT_TRUE(session.save(writer));
   const SecretBytes form = *std::move(writer).finish("session");
   return Bytes(form.begin(), form.end());
 }

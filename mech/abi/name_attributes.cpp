@@ -12,21 +12,42 @@
 namespace ntlm::abi {
 namespace {
 
-void add(protocol::Attributes& attributes, const char* name, std::string_view value) {
-  if (!value.empty()) {
-    attributes.emplace_back(name, value);
-  }
+// What the name itself says, or a look-up: not what a store or a composite name says of it.
+bool is_of_the_name(std::string_view attribute) {
+  return attribute == GSS_NTLM_ATTR_ACCOUNT || attribute == GSS_NTLM_ATTR_DOMAIN ||
+         attribute == GSS_NTLM_ATTR_LOCAL_USER;
 }
 
-void add_evidence(protocol::Attributes& attributes, const protocol::Evidence& evidence) {
-  add(attributes, GSS_NTLM_ATTR_WORKSTATION, evidence.workstation);
-  if (evidence.version_known) {
-    add(attributes, GSS_NTLM_ATTR_VERSION, protocol::version_word(evidence.version));
+// Tells each attribute and value in order, as views of what the name holds.
+template <typename Tell>
+void for_each_attribute(const NameObject& name, const Tell& tell) {
+  const auto tell_if_there = [&](std::string_view attribute, std::string_view value) {
+    if (!value.empty()) {
+      tell(attribute, value);
+    }
+  };
+  if (name.kind == NameObject::Kind::kAccount) {
+    tell_if_there(GSS_NTLM_ATTR_ACCOUNT, name.account.user);
+    tell_if_there(GSS_NTLM_ATTR_DOMAIN, name.account.domain);
   }
-  add(attributes, GSS_NTLM_ATTR_MIC, protocol::mic_word(evidence.mic));
-  add(attributes, GSS_NTLM_ATTR_BINDINGS, protocol::bindings_word(evidence.bindings));
-  add(attributes, GSS_NTLM_ATTR_TARGET, evidence.target);
-  add(attributes, GSS_NTLM_ATTR_STORE, evidence.store);
+  if (name.attributes != nullptr) {
+    for (const auto& [attribute, value] : *name.attributes) {
+      if (!is_of_the_name(attribute)) {
+        tell(attribute, value);
+      }
+    }
+  }
+  if (name.evidence != nullptr) {
+    const protocol::Evidence& evidence = *name.evidence;
+    tell_if_there(GSS_NTLM_ATTR_WORKSTATION, evidence.workstation);
+    if (evidence.version_known) {
+      tell_if_there(GSS_NTLM_ATTR_VERSION, protocol::version_word(evidence.version));
+    }
+    tell_if_there(GSS_NTLM_ATTR_MIC, protocol::mic_word(evidence.mic));
+    tell_if_there(GSS_NTLM_ATTR_BINDINGS, protocol::bindings_word(evidence.bindings));
+    tell_if_there(GSS_NTLM_ATTR_TARGET, evidence.target);
+    tell_if_there(GSS_NTLM_ATTR_STORE, evidence.store);
+  }
 }
 
 // What the peer only claims, however well it was proven itself.
@@ -37,47 +58,38 @@ struct Value {
   bool last = true;
 };
 
-// The index'th value of an attribute.
+// The index'th value of an attribute. Only that one is copied: a caller reads thousands of groups
+// one by one.
 std::optional<Value> value_of(const NameObject& name, std::string_view attribute,
                               std::size_t index) {
-  std::vector<std::string> values;
+  std::optional<Value> found;
   if (attribute == GSS_NTLM_ATTR_LOCAL_USER) {
-    if (auto user = local_user(name)) {
-      values.push_back(*std::move(user));
+    if (auto user = local_user(name); user && index == 0) {
+      found = Value{*std::move(user)};
     }
-  } else {
-    for (auto& [key, value] : attributes_of(name)) {
-      if (key == attribute) {
-        values.push_back(std::move(value));
-      }
+    return found;
+  }
+  std::size_t seen = 0;
+  for_each_attribute(name, [&](std::string_view key, std::string_view value) {
+    if (key != attribute) {
+      return;
     }
-  }
-  if (index >= values.size()) {
-    return std::nullopt;
-  }
-  return Value{std::move(values[index]), index + 1 == values.size()};
+    if (found) {
+      found->last = false;
+    } else if (seen++ == index) {
+      found = Value{std::string(value)};
+    }
+  });
+  return found;
 }
 
 }  // namespace
 
 protocol::Attributes attributes_of(const NameObject& name) {
   protocol::Attributes attributes;
-  if (name.kind == NameObject::Kind::kAccount) {
-    add(attributes, GSS_NTLM_ATTR_ACCOUNT, name.account.user);
-    add(attributes, GSS_NTLM_ATTR_DOMAIN, name.account.domain);
-  }
-  if (name.attributes != nullptr) {
-    for (const auto& [attribute, value] : *name.attributes) {
-      const bool said = attribute == GSS_NTLM_ATTR_ACCOUNT || attribute == GSS_NTLM_ATTR_DOMAIN ||
-                        attribute == GSS_NTLM_ATTR_LOCAL_USER;
-      if (!said) {
-        attributes.emplace_back(attribute, value);
-      }
-    }
-  }
-  if (name.evidence != nullptr) {
-    add_evidence(attributes, *name.evidence);
-  }
+  for_each_attribute(name, [&](std::string_view attribute, std::string_view value) {
+    attributes.emplace_back(attribute, value);
+  });
   return attributes;
 }
 
@@ -94,9 +106,9 @@ OM_uint32 gss_inquire_name(OM_uint32* minor_status, gss_name_t input_name, int* 
   return guard(minor_status, [&]() -> Status {
     TRY(const auto* name, borrow_name(input_name));
     std::set<std::string> attributes;
-    for (const auto& [attribute, value] : attributes_of(*name)) {
-      attributes.insert(attribute);
-    }
+    for_each_attribute(*name, [&](std::string_view attribute, std::string_view) {
+      attributes.emplace(attribute);
+    });
     if (local_user(*name)) {
       attributes.insert(GSS_NTLM_ATTR_LOCAL_USER);
     }

@@ -302,6 +302,61 @@ TEST_F(MemoryRunsOut, ReadingTheConfiguration) {
       });
 }
 
+// What a composite name of alice's says of her, as a domain's with many groups does.
+std::string with_groups(std::uint32_t count) {
+  const auto number = [](std::uint32_t value) {
+    std::string bytes;
+    for (int i = 0; i < 4; ++i) {
+      bytes.push_back(static_cast<char>(value >> 8 * i));
+    }
+    return bytes;
+  };
+  const auto block = [&](const std::string& text) {
+    return number(static_cast<std::uint32_t>(text.size())) + text;
+  };
+  std::string token(
+      "\x04\x02\x00\x0c\x06\x0a\x2b\x06\x01\x04\x01\x82\x37\x02\x02\x0a"
+      "\x00\x00\x00\x12\x00\x04\x00\x00\x00TEST\x05\x00\x00\x00"
+      "alice",
+      38);
+  token += number(count);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    token += block(GSS_NTLM_ATTR_GROUP_SID) + block("S-1-5-21-1-2-3-" + std::to_string(1000 + i));
+  }
+  return token;
+}
+
+// A login reads them all, one by one.
+TEST_F(MemoryRunsOut, AValueTakesAsMuchAmongManyAsAlone) {
+  const auto allocations_for_the_last_of = [](std::uint32_t count) {
+    constexpr long kEnough = 1'000'000;
+    Handles handles;
+    const std::string token = with_groups(count);
+    gss_buffer_desc in = buffer(token), wanted = buffer(GSS_NTLM_ATTR_GROUP_SID);
+    gss_buffer_desc display = GSS_C_EMPTY_BUFFER;
+    EXPECT_EQ(
+        NTLM_ENTRY(gss_import_name)(&handles.minor, &in, GSS_C_NT_COMPOSITE_EXPORT, &handles.name),
+        OM_uint32{GSS_S_COMPLETE});
+    int more = count == 1 ? -1 : static_cast<int>(count) - 1;
+    const auto get_name_attribute = &NTLM_ENTRY(gss_get_name_attribute);
+    g_left = kEnough;
+    const OM_uint32 major = get_name_attribute(&handles.minor, handles.name, &wanted, nullptr,
+                                               nullptr, &handles.out, &display, &more);
+    const long made = kEnough - std::exchange(g_left, 0);
+    EXPECT_EQ(major, OM_uint32{GSS_S_COMPLETE});
+    EXPECT_EQ(more, 0) << "the last";
+    EXPECT_EQ(std::string(static_cast<char*>(handles.out.value), handles.out.length),
+              "S-1-5-21-1-2-3-" + std::to_string(999 + count));
+    OM_uint32 ignored = 0;
+    gss_release_buffer(&ignored, &display);
+    handles.clear();
+    return made;
+  };
+  const long alone = allocations_for_the_last_of(1);
+  EXPECT_GT(alone, 0);
+  EXPECT_EQ(allocations_for_the_last_of(2000), alone);
+}
+
 TEST_F(MemoryRunsOut, EachLegOfAnExchange) {
   exhaust(nothing, initiate);
   exhaust(steps({initiate, pass}), accept);

@@ -63,7 +63,11 @@ ByteView unframed(ByteView token) {
 OM_uint32 protection_flags(const protocol::Session& session) {
   OM_uint32 flags = GSS_C_PROT_READY_FLAG | GSS_C_TRANS_FLAG;
   if (session.can_sign()) {
-    flags |= GSS_C_INTEG_FLAG | GSS_C_REPLAY_FLAG | GSS_C_SEQUENCE_FLAG;
+    flags |= GSS_C_INTEG_FLAG;
+    // A datagram's number is the application's, which may name one twice and leave others out.
+    if ((session.flags() & wire::kDatagram) == 0) {
+      flags |= GSS_C_REPLAY_FLAG | GSS_C_SEQUENCE_FLAG;
+    }
   }
   if (session.can_seal()) {
     flags |= GSS_C_CONF_FLAG;

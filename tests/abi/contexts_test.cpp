@@ -123,6 +123,28 @@ TEST_F(Contexts, AFailedContextIsDeadAndCanOnlyBeDeleted) {
   EXPECT_EQ(gss_delete_sec_context(&minor, &acceptor.get(), nullptr), GSS_S_COMPLETE);
 }
 
+OM_uint32 flags_of(Context& context) {
+  OM_uint32 minor = 0, flags = 0;
+  EXPECT_EQ(gss_inquire_context(&minor, context.get(), nullptr, nullptr, nullptr, nullptr, &flags,
+                                nullptr, nullptr),
+            GSS_S_COMPLETE);
+  return flags;
+}
+
+// The application numbers datagrams, and may take a number twice.
+TEST_F(Contexts, DatagramsAreSignedButNotInSequence) {
+  constexpr OM_uint32 kInOrder = GSS_C_REPLAY_FLAG | GSS_C_SEQUENCE_FLAG;
+  accounts_.configure("datagram.conf", "[policy]\n allow_datagram = yes\n");
+  for (const OM_uint32 datagram : {OM_uint32{0}, OM_uint32{GSS_C_DATAGRAM_FLAG}}) {
+    auto exchange = establish(kProtected | datagram);
+    ASSERT_TRUE(exchange);
+    for (Context* const context : {&exchange->initiator, &exchange->acceptor}) {
+      EXPECT_EQ(flags_of(*context) & (kProtected | kInOrder),
+                kProtected | (datagram == 0 ? kInOrder : OM_uint32{0}));
+    }
+  }
+}
+
 TEST_F(Contexts, OneThreadSendsWhileAnotherReceives) {
   auto exchange = establish(kProtected);
   ASSERT_TRUE(exchange);

@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "gssapi_ntlm.h"
 #include "protocol/attempt.h"
+#include "store/open.h"
 
 namespace ntlm::abi {
 namespace {
@@ -183,10 +184,9 @@ Result<void> begin_initiating(ContextObject& context, const CredentialObject* cr
   std::unique_ptr<CredentialObject> default_credential;
   if (credential == nullptr) {
     CredentialRequest request;
-    NameObject anonymous;
-    anonymous.kind = NameObject::Kind::kAnonymous;
+    const auto nobody = anonymous_name();
     request.initiates = true;
-    request.name = (flags & GSS_C_ANON_FLAG) != 0 ? &anonymous : nullptr;
+    request.name = (flags & GSS_C_ANON_FLAG) != 0 ? nobody.get() : nullptr;
     TRY(default_credential, acquire_credential(request));
     credential = default_credential.get();
   }
@@ -204,7 +204,8 @@ Result<void> begin_initiating(ContextObject& context, const CredentialObject* cr
   request.sign = wants_integrity || wants_seal || !only_asked;
   request.seal = wants_seal || (!wants_integrity && !only_asked);
   request.identify = (flags & GSS_C_IDENTIFY_FLAG) != 0;
-  request.anonymous = credential->responder->anonymous() || (flags & GSS_C_ANON_FLAG) != 0;
+  const bool anonymous = credential->responder->anonymous() || (flags & GSS_C_ANON_FLAG) != 0;
+  request.anonymous = anonymous;
   request.datagram = (flags & GSS_C_DATAGRAM_FLAG) != 0;
   request.offered = credential->offered_flags.load(std::memory_order_relaxed);
   request.workstation = context.setup->host().nb_computer;
@@ -222,9 +223,11 @@ Result<void> begin_initiating(ContextObject& context, const CredentialObject* cr
     return fail(Errc::kFeatureMissing, "datagram");
   }
   context.requested_flags = flags;
-  context.source = std::make_unique<NameObject>(credential->name);
-  context.machine.emplace<Initiator>(context.setup->policy(), credential->responder,
-                                     std::move(request), system_clock(), system_random());
+  // Whoever is nobody to the peer is so to the context too: name and secret stay out of it.
+  context.source = anonymous ? anonymous_name() : copy_of(credential->name);
+  context.machine.emplace<Initiator>(
+      context.setup->policy(), anonymous ? store::anonymous_responder() : credential->responder,
+      std::move(request), system_clock(), system_random());
   return {};
 }
 

@@ -134,6 +134,12 @@ std::unique_ptr<NameObject> copy_of(const NameObject& name) {
   return std::make_unique<NameObject>(name);
 }
 
+std::unique_ptr<NameObject> anonymous_name() {
+  auto name = std::make_unique<NameObject>();
+  name->kind = Kind::kAnonymous;
+  return name;
+}
+
 std::unique_ptr<NameObject> account_name(const protocol::AccountName& account) {
   auto name = std::make_unique<NameObject>();
   name->account = account;

@@ -16,6 +16,7 @@ Result<NameObject*> borrow_name(gss_name_t handle);
 // The principal of a context that gss_accept_sec_context completed.
 std::unique_ptr<NameObject> proven_name(const protocol::Principal& principal,
                                         const protocol::Evidence& evidence);
+std::unique_ptr<NameObject> anonymous_name();
 std::unique_ptr<NameObject> account_name(const protocol::AccountName& account);
 std::unique_ptr<NameObject> copy_of(const NameObject& name);
 

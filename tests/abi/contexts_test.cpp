@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <thread>
 #include <vector>
@@ -143,6 +145,32 @@ TEST_F(Contexts, DatagramsAreSignedButNotInSequence) {
                 kProtected | (datagram == 0 ? kInOrder : OM_uint32{0}));
     }
   }
+}
+
+TEST_F(Contexts, AnAnonymousInitiatorNamesNobody) {
+  const std::string records = accounts_.write("records.json", "");
+  accounts_.configure(
+      "anonymous.conf",
+      "[policy]\n allow_anonymous = yes\n send_ntlm = audit\n[audit]\n json = " + records + "\n");
+  Credential alice;
+  OM_uint32 minor = 0;
+  ASSERT_EQ(gss_acquire_cred(&minor, GSS_C_NO_NAME, 0, &g_only_ntlm, GSS_C_INITIATE, alice.out(),
+                             nullptr, nullptr),
+            GSS_S_COMPLETE);
+  auto exchange = establish(GSS_C_ANON_FLAG, alice.get());
+  ASSERT_TRUE(exchange);
+  EXPECT_NE(flags_of(exchange->initiator) & GSS_C_ANON_FLAG, 0U);
+  Name source;
+  Buffer shown;
+  ASSERT_EQ(gss_inquire_context(&minor, exchange->initiator.get(), source.out(), nullptr, nullptr,
+                                nullptr, nullptr, nullptr, nullptr),
+            GSS_S_COMPLETE);
+  ASSERT_EQ(gss_display_name(&minor, source.get(), shown.out(), nullptr), GSS_S_COMPLETE);
+  EXPECT_EQ(text(shown), "NT AUTHORITY\\ANONYMOUS LOGON");
+  std::ifstream file(records);
+  const std::string written{std::istreambuf_iterator<char>(file), {}};
+  EXPECT_NE(written.find("\"initiate\""), std::string::npos) << written;
+  EXPECT_EQ(written.find("alice"), std::string::npos) << written;
 }
 
 TEST_F(Contexts, OneThreadSendsWhileAnotherReceives) {

@@ -47,9 +47,8 @@ Result<void> set_krb5_principal(NameObject& name, std::string_view text) {
 }
 
 Result<void> set_uid(NameObject& name, uid_t uid) {
-  name.kind = Kind::kAccount;
-  TRY(name.account.user, user_of(uid));
-  return {};
+  TRY(const std::string user, user_of(uid));
+  return set_account(name, user, true);  // winbind and sssd name users of a domain with it
 }
 
 Result<void> set_uid_text(NameObject& name, std::string_view text) {

@@ -1,12 +1,42 @@
 // SPDX-License-Identifier: MIT
+#include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <pwd.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <map>
 #include <vector>
 
 #include "abi/exchange.h"
+
+namespace {
+
+// Users of a domain, as winbind and sssd show them.
+constexpr uid_t kOfWinbind = 1'000'004'711, kOfSssd = 1'000'004'712;
+
+}  // namespace
+
+// In the C library's place, for the module too.
+extern "C" __attribute__((visibility("default"))) int getpwuid_r(uid_t uid, passwd* entry,
+                                                                 char* room, size_t size,
+                                                                 passwd** found) {
+  if (uid != kOfWinbind && uid != kOfSssd) {
+    static const auto real =
+        reinterpret_cast<decltype(&getpwuid_r)>(dlsym(RTLD_NEXT, "getpwuid_r"));
+    return real(uid, entry, room, size, found);
+  }
+  const std::string_view name = uid == kOfWinbind ? "DOM\\alice" : "alice@dom.example";
+  if (size <= name.size()) {
+    return ERANGE;
+  }
+  *entry = {};
+  room[name.copy(room, name.size())] = '\0';
+  entry->pw_name = room;
+  *found = entry;
+  return 0;
+}
 
 namespace ntlm::test {
 namespace {
@@ -48,6 +78,15 @@ OM_uint32 canonicalize(std::string_view given, gss_OID type) {
   }
   Name mech_name;
   return gss_canonicalize_name(&minor, name.get(), &g_ntlm, mech_name.out());
+}
+
+std::string exported(Name& name, bool composite) {
+  Buffer token;
+  OM_uint32 minor = 0;
+  EXPECT_EQ(composite ? gss_export_name_composite(&minor, name.get(), token.out())
+                      : gss_export_name(&minor, name.get(), token.out()),
+            GSS_S_COMPLETE);
+  return text(token);
 }
 
 class Names : public testing::Test {
@@ -109,6 +148,18 @@ TEST_F(Names, AUidIsTheUserWhoHasIt) {
       name);
 }
 
+TEST_F(Names, AUidOfADomainsUserIsThatUser) {
+  for (const auto& [uid, as_text] :
+       std::map<uid_t, const char*>{{kOfWinbind, "DOM\\alice"}, {kOfSssd, "alice@dom.example"}}) {
+    Name by_uid = import(std::to_string(uid), GSS_C_NT_STRING_UID_NAME), by_text = import(as_text);
+    Name name = canonical(by_uid), expected = canonical(by_text);
+    EXPECT_TRUE(same(name, expected)) << as_text;
+    EXPECT_EQ(shown(name.get()), shown(expected.get()));
+    Name back = import(exported(name, false), GSS_C_NT_EXPORT_NAME);
+    EXPECT_TRUE(same(name, back)) << as_text;
+  }
+}
+
 TEST_F(Names, RefusedForms) {
   using std::string_view_literals::operator""sv;
   const std::vector<std::pair<std::string_view, gss_OID>> bad = {
@@ -142,15 +193,6 @@ TEST_F(Names, AccountsCompareWithoutCaseAndAnonymousIsNobodyElse) {
   Name e = canonical(who), f = canonical(nobody);
   EXPECT_FALSE(same(e, f));
   EXPECT_EQ(shown(e.get()), "NT AUTHORITY\\ANONYMOUS LOGON");
-}
-
-std::string exported(Name& name, bool composite) {
-  Buffer token;
-  OM_uint32 minor = 0;
-  EXPECT_EQ(composite ? gss_export_name_composite(&minor, name.get(), token.out())
-                      : gss_export_name(&minor, name.get(), token.out()),
-            GSS_S_COMPLETE);
-  return text(token);
 }
 
 TEST_F(Names, ExportedNamesComeBackAndCompareByteByByte) {

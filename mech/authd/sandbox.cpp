@@ -190,8 +190,8 @@ void allow_store(Filter& filter, const SandboxNeeds& needs) {
   filter.allow("sendto", {is_null(4)});  // along a connection
   if (needs.winbind) {
     filter.allow("socket", {is(0, AF_UNIX)});
-    filter.allow_all({"connect", "setsockopt"});
-    // The threads of store/winbind_calls would take the process' own, which they have.
+    filter.allow_all({"connect", "setsockopt", "getgroups"});
+    // The threads of store/winbind_calls ask for their ids, which are the process' own.
     for (const char* call : {"setfsuid", "setfsgid"}) {
       filter.refuse(EPERM, call);
     }

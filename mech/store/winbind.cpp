@@ -356,7 +356,9 @@ Result<std::shared_ptr<Logon>> ask(const Question& question) {
 }  // namespace
 
 WinbindVerifier::WinbindVerifier(WinbindSettings settings)
-    : settings_(std::move(settings)), groups_(std::make_unique<GroupNames>()) {}
+    : settings_(std::move(settings)), groups_(std::make_unique<GroupNames>()) {
+  WinbindCalls::learn_own_groups();
+}
 
 WinbindVerifier::~WinbindVerifier() { delete names_.load(); }
 

@@ -5,6 +5,7 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <sys/fsuid.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +16,7 @@
 #include <mutex>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "base/text.h"
 
@@ -46,6 +48,37 @@ constexpr auto kPing = milliseconds(250);
 constexpr std::size_t kStack = 256 * 1024;
 
 std::atomic<WinbindCalls*> libraries{nullptr};
+
+// Whether this thread has other file-system ids than the process, as SSPI's impersonation gives it.
+bool impersonates() {
+  constexpr auto kAsk = static_cast<unsigned>(-1);  // changes nothing and answers what is
+  // -1: in ntlm-authd's sandbox, where nobody impersonates.
+  const auto differs = [](int is, unsigned own) {
+    return is != -1 && static_cast<unsigned>(is) != own;
+  };
+  return differs(::setfsuid(kAsk), ::geteuid()) || differs(::setfsgid(kAsk), ::getegid());
+}
+
+// The process's supplementary groups. Those that were seen before stay for whoever reads them.
+struct OwnGroups {
+  std::vector<gid_t> groups;
+  const OwnGroups* before;
+};
+std::atomic<const OwnGroups*> own_groups{nullptr};
+
+// What a thread that serves all must not keep of the caller that made it. Without knowing the
+// process's groups it has none.
+void become_the_process() {
+  if (!impersonates()) {
+    return;
+  }
+  const OwnGroups* const own = own_groups.load(std::memory_order_acquire);
+  // The thread's own call; the C library's would change every thread.
+  ::syscall(SYS_setgroups, own == nullptr ? 0 : own->groups.size(),
+            own == nullptr ? nullptr : own->groups.data());
+  ::setfsuid(::geteuid());
+  ::setfsgid(::getegid());
+}
 
 // What one thread tells another once. Posted when no lock is held: whoever is woken would only wait
 // again, for the lock, and each of those waits is a sleep of some processor.
@@ -82,7 +115,7 @@ class Signal {
 
 class WinbindCalls::Threads {
  public:
-  explicit Threads(const Wbclient& functions) : functions_(functions) {}
+  explicit Threads(const Wbclient& functions) : functions_(functions) { learn_own_groups(); }
 
   Result<void> run(WinbindAuthority whom, Clock::time_point deadline, Call call);
   bool answers();
@@ -271,9 +304,7 @@ void* WinbindCalls::Threads::entry(void* start) {
 }
 
 void WinbindCalls::Threads::serve(std::shared_ptr<Job> job) {
-  // A caller that impersonates by file-system ids must not lend them to a thread that serves all.
-  ::setfsuid(::geteuid());
-  ::setfsgid(::getegid());
+  become_the_process();
   uid_t made_as = 0;
   wbcContext* context = nullptr;
   Idle self;
@@ -416,5 +447,25 @@ Result<void> WinbindCalls::run(WinbindAuthority whom, Clock::time_point deadline
 }
 
 bool WinbindCalls::answers() { return threads()->answers(); }
+
+void WinbindCalls::learn_own_groups() {
+  const int count = impersonates() ? -1 : ::getgroups(0, nullptr);
+  if (count < 0) {
+    return;
+  }
+  std::vector<gid_t> groups(static_cast<std::size_t>(count));
+  if (::getgroups(count, groups.data()) != count) {
+    return;
+  }
+  const OwnGroups* known = own_groups.load(std::memory_order_acquire);
+  if (known != nullptr && known->groups == groups) {
+    return;
+  }
+  auto fresh = std::make_unique<const OwnGroups>(OwnGroups{std::move(groups), known});
+  // Where two learn at once, one is enough.
+  if (own_groups.compare_exchange_strong(known, fresh.get(), std::memory_order_acq_rel)) {
+    (void)fresh.release();
+  }
+}
 
 }  // namespace ntlm::store

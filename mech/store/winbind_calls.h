@@ -49,6 +49,11 @@ class WinbindCalls {
   // Whether winbindd itself answers within 0.25 s.
   bool answers();
 
+  // To be called once before anybody can impersonate: a thread that an impersonating caller makes
+  // has other groups than the process, and is given those that this saw last. Does nothing in a
+  // thread that impersonates.
+  static void learn_own_groups();
+
   const Wbclient& functions() const { return functions_; }
 
   WinbindCalls(const WinbindCalls&) = delete;

@@ -6,6 +6,8 @@
 #include <dlfcn.h>
 #include <gssapi_ntlm.h>
 #include <gtest/gtest.h>
+#include <sys/fsuid.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -827,6 +829,45 @@ TEST_F(Winbind, ChildOfForkAsksWithThreadsOfItsOwn) {
   gate.open();
   stuck.join();
   EXPECT_TRUE(log_in());
+}
+
+// As SSPI's impersonation changes the ids and groups of the calling thread alone.
+bool impersonate(uid_t id, gid_t group) {
+  const bool grouped = ::syscall(SYS_setgroups, 1, &group) == 0;
+  ::setfsgid(id);
+  ::setfsuid(id);
+  return grouped;
+}
+
+std::vector<gid_t> groups_of_thread() {
+  std::vector<gid_t> groups(static_cast<std::size_t>(::getgroups(0, nullptr)));
+  EXPECT_EQ(::getgroups(static_cast<int>(groups.size()), groups.data()), std::ssize(groups));
+  return groups;
+}
+
+TEST_F(Winbind, AThreadThatAnImpersonatorMakesIsTheProcess) {
+#ifdef __SANITIZE_THREAD__
+  GTEST_SKIP() << "ThreadSanitizer does not follow threads into a child of fork()";
+#endif
+  if (::geteuid() != 0) {
+    GTEST_SKIP() << "root alone can impersonate";
+  }
+  const std::vector<gid_t> own = groups_of_thread();
+  const pid_t child = ::fork();  // which has no threads yet
+  if (child == 0) {
+    constexpr unsigned kSomebody = 65534, kHisGroup = 4242, kAsk = static_cast<unsigned>(-1);
+    std::atomic<bool> same{false};
+    wbc().authenticate = [&](const auto&, auto** info, auto**) {
+      same = groups_of_thread() == own && ::setfsuid(kAsk) == 0 && ::setfsgid(kAsk) == 0;
+      *info = account();
+      return WBC_ERR_SUCCESS;
+    };
+    const bool asked = impersonate(kSomebody, kHisGroup) && log_in();
+    ::_exit(asked && same && groups_of_thread() == std::vector<gid_t>{kHisGroup} ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
 }
 
 // What winbindd keeps for one user, and what it makes of it.

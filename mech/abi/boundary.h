@@ -91,5 +91,10 @@ inline bool same_oid(const gss_OID_desc* a, const gss_OID_desc* b) noexcept {
   return a != nullptr && b != nullptr && a->length == b->length &&
          std::memcmp(a->elements, b->elements, a->length) == 0;
 }
+// The same for one of the headers' constants: its content, without tag and length.
+inline bool is_oid(const gss_OID_desc* oid, std::string_view content) noexcept {
+  return oid != nullptr && oid->length == content.size() &&
+         std::memcmp(oid->elements, content.data(), content.size()) == 0;
+}
 
 }  // namespace ntlm::abi

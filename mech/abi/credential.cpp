@@ -19,11 +19,6 @@ namespace {
 enum class Secrecy : std::uint8_t { kNone, kHash, kAnonymous };
 enum Bits : std::uint8_t { kInitiates = 1, kAccepts = 2, kNoCiFlags = 4, kAllBits = 7 };
 
-bool is(const gss_OID_desc* oid, std::string_view der) {
-  return oid != nullptr && oid->length == der.size() &&
-         std::memcmp(oid->elements, der.data(), der.size()) == 0;
-}
-
 // GSS_KRB5_CRED_NO_CI_FLAGS_X, 1.2.752.43.13.29.
 constexpr std::string_view kNoCiFlagsOid("\x2a\x85\x70\x2b\x0d\x1d", 6);
 constexpr std::string_view kNegFlagsOid(GSS_NTLMSSP_NEG_FLAGS_OID_STRING,
@@ -232,7 +227,7 @@ OM_uint32 gss_inquire_cred_by_oid(OM_uint32* minor_status, const gss_cred_id_t c
     if (credential == nullptr) {
       return Error{Errc::kNoCredential, "credential"};
     }
-    if (!is(desired_object, kNegFlagsOid)) {
+    if (!is_oid(desired_object, kNegFlagsOid)) {
       return with_major(GSS_S_UNAVAILABLE, Errc::kBadArgument);
     }
     Writer writer;
@@ -249,14 +244,14 @@ OM_uint32 gssspi_set_cred_option(OM_uint32* minor_status, gss_cred_id_t* cred_ha
                                  const gss_OID desired_object, const gss_buffer_t value) {
   return guard(minor_status, [&]() -> Status {
     auto* credential = cred_handle == nullptr ? nullptr : borrow<CredentialObject>(*cred_handle);
-    if (is(desired_object, kNoCiFlagsOid)) {
+    if (is_oid(desired_object, kNoCiFlagsOid)) {
       if (credential == nullptr) {
         return Error{Errc::kNoCredential, "credential"};
       }
       credential->no_ci_flags = true;
       return {};
     }
-    if (is(desired_object, kNegFlagsOid)) {
+    if (is_oid(desired_object, kNegFlagsOid)) {
       if (credential == nullptr) {
         return Error{Errc::kNoCredential, "credential"};
       }

@@ -18,11 +18,6 @@ using protocol::Acceptor;
 using protocol::BindingsState;
 using protocol::Initiator;
 
-bool is_oid(const gss_OID_desc* oid, std::string_view der) {
-  return oid != nullptr && oid->length == der.size() &&
-         std::memcmp(oid->elements, der.data(), der.size()) == 0;
-}
-
 // 1.2.840.113554.1.2.2.5.5 and .15, which krb5's mechanism defined first.
 constexpr std::string_view kSessionKeyOid("\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x05\x05", 11);
 constexpr std::string_view kSaslSsfOid("\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x05\x0f", 11);

@@ -22,11 +22,6 @@ using protocol::Initiator;
 constexpr std::string_view kSessionKeyOid("\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x05\x05", 11);
 constexpr std::string_view kSaslSsfOid("\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x05\x0f", 11);
 
-std::array<std::uint8_t, 4> little_endian(std::uint32_t value) {
-  return {static_cast<std::uint8_t>(value), static_cast<std::uint8_t>(value >> 8),
-          static_cast<std::uint8_t>(value >> 16), static_cast<std::uint8_t>(value >> 24)};
-}
-
 std::uint32_t bindings_number(BindingsState state) {
   switch (state) {
     case BindingsState::kMatch:

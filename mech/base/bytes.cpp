@@ -17,7 +17,7 @@ ByteView Reader::take(std::size_t size) {
 }
 
 namespace {
-std::uint64_t little_endian(ByteView bytes) {
+std::uint64_t number_of(ByteView bytes) {
   std::uint64_t value = 0;
   for (std::size_t i = bytes.size(); i > 0; --i) {
     value = value << 8 | bytes[i - 1];
@@ -26,10 +26,10 @@ std::uint64_t little_endian(ByteView bytes) {
 }
 }  // namespace
 
-std::uint8_t Reader::u8() { return static_cast<std::uint8_t>(little_endian(take(1))); }
-std::uint16_t Reader::u16() { return static_cast<std::uint16_t>(little_endian(take(2))); }
-std::uint32_t Reader::u32() { return static_cast<std::uint32_t>(little_endian(take(4))); }
-std::uint64_t Reader::u64() { return little_endian(take(8)); }
+std::uint8_t Reader::u8() { return static_cast<std::uint8_t>(number_of(take(1))); }
+std::uint16_t Reader::u16() { return static_cast<std::uint16_t>(number_of(take(2))); }
+std::uint32_t Reader::u32() { return static_cast<std::uint32_t>(number_of(take(4))); }
+std::uint64_t Reader::u64() { return number_of(take(8)); }
 
 Field Reader::field() {
   Field out;
@@ -134,11 +134,7 @@ void BasicWriter<Storage>::u16(std::uint16_t value) {
 
 template <typename Storage>
 void BasicWriter<Storage>::u32(std::uint32_t value) {
-  std::array<std::uint8_t, 4> raw{};
-  for (std::size_t i = 0; i < raw.size(); ++i) {
-    raw[i] = static_cast<std::uint8_t>(value >> (8 * i));
-  }
-  bytes(raw);
+  bytes(little_endian(value));
 }
 
 template <typename Storage>

@@ -29,6 +29,12 @@ inline ByteView bytes_of(std::string_view text) noexcept {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
+// As Writer::u32 writes it.
+constexpr std::array<std::uint8_t, 4> little_endian(std::uint32_t value) noexcept {
+  return {static_cast<std::uint8_t>(value), static_cast<std::uint8_t>(value >> 8),
+          static_cast<std::uint8_t>(value >> 16), static_cast<std::uint8_t>(value >> 24)};
+}
+
 // A Len/MaxLen/BufferOffset triple ([MS-NLMP] 2.2.1); MaxLen is ignored on receipt.
 struct Field {
   std::uint16_t length = 0;

@@ -11,11 +11,6 @@ namespace {
 
 using Bytes8 = std::array<std::uint8_t, 8>;
 
-std::array<std::uint8_t, 4> little_endian(std::uint32_t value) {
-  return {static_cast<std::uint8_t>(value), static_cast<std::uint8_t>(value >> 8),
-          static_cast<std::uint8_t>(value >> 16), static_cast<std::uint8_t>(value >> 24)};
-}
-
 // The literal with its terminating NUL, as SIGNKEY and SEALKEY hash it.
 template <std::size_t N>
 ByteView with_nul(const char (&text)[N]) {

@@ -20,11 +20,6 @@ constexpr std::uint32_t kLastSequence = std::numeric_limits<std::uint32_t>::max(
 
 using SignatureBytes = std::array<std::uint8_t, Session::kSignatureSize>;
 
-std::array<std::uint8_t, 4> little_endian(std::uint32_t value) {
-  return {static_cast<std::uint8_t>(value), static_cast<std::uint8_t>(value >> 8),
-          static_cast<std::uint8_t>(value >> 16), static_cast<std::uint8_t>(value >> 24)};
-}
-
 ByteView input(const Piece& piece) { return {piece.in, piece.size}; }
 std::span<std::uint8_t> output(const Piece& piece) { return {piece.out, piece.size}; }
 

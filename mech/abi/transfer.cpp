@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "abi/transfer.h"
 
-#include <sys/utsname.h>
-
 #include "abi/setup.h"
 #include "base/text.h"
 #include "base/trusted_file.h"
 #include "crypto/primitives.h"
+#include "protocol/host.h"
 #include "store/faults.h"
 
 namespace ntlm::abi {
@@ -26,11 +25,6 @@ enum class Form : std::uint8_t { kPlain = 0, kSealed = 1 };
 constexpr std::string_view kChecksumKey = "gss-ntlm export checksum";
 
 using TransferKey = Secret<32, struct TransferKeyTag>;
-
-std::string this_host() {
-  utsname system{};
-  return ::uname(&system) == 0 ? system.nodename : "";
-}
 
 tl::unexpected<Error> refuse_key(const std::string& path, const std::string& why) {
   store::record_store_fault("[ntlm] transfer_key: " + (why.empty() ? path : why));
@@ -81,7 +75,7 @@ Result<SecretBytes> open_body(ByteView body, Form form) {
   if (end < system_clock().filetime()) {
     return fail(Errc::kDefectiveExport, "export.expiry");
   }
-  if (form == Form::kPlain && !equal_ct(host, bytes_of(this_host()))) {
+  if (form == Form::kPlain && !equal_ct(host, bytes_of(protocol::node_name()))) {
     return fail(Errc::kDefectiveExport, "export.host");
   }
   return SecretBytes(content.begin(), content.end());
@@ -94,7 +88,7 @@ Result<SecretBytes> seal_transfer(TransferKind kind, ByteView content,
   TRY(const auto setup, current_setup());
   const bool plain = setup->transfer_key.empty();
   const auto start = head(kind, plain ? Form::kPlain : Form::kSealed);
-  const std::string host = this_host();
+  const std::string host = protocol::node_name();
   // With room for what comes behind: the checksum, or AES-GCM's nonce and tag, which are shorter.
   SecretWriter writer(content.size() + 192, kMaxToken - kMacSize);
   writer.bytes(start);

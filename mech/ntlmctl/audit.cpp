@@ -18,6 +18,7 @@
 
 #include "base/trusted_file.h"
 #include "ntlmctl/command.h"
+#include "protocol/host.h"
 
 namespace ntlm::ntlmctl {
 namespace {
@@ -272,11 +273,6 @@ Outcome write_whole(const std::string& path, const std::string& content) {
   return {};
 }
 
-std::string host_name() {
-  std::array<char, 256> name{};
-  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "this host";
-}
-
 int run(Arguments arguments) {
   const auto filter = Filter::from(arguments);
   if (!filter) {
@@ -305,7 +301,7 @@ int run(Arguments arguments) {
   }
   if (!arguments.html.empty()) {
     const Outcome written =
-        write_whole(arguments.html, audit_page(summary, lines, "NTLM on " + host_name()));
+        write_whole(arguments.html, audit_page(summary, lines, "NTLM on " + protocol::node_name()));
     if (!written) {
       return complain(kUnreadable, written.error());
     }

@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cstdlib>
 #include <memory>
 #include <string>
@@ -22,6 +21,7 @@
 #include "gssapi_ntlm.h"
 #include "ntlmctl/command.h"
 #include "ntlmctl/findings.h"
+#include "protocol/host.h"
 #include "protocol/policy.h"
 #include "store/faults.h"
 #include "store/open.h"
@@ -42,22 +42,22 @@ void diagnose_crypto(Findings& findings) {
 }
 
 void diagnose_names(Findings& findings) {
-  std::array<char, 256> host{};
-  if (::gethostname(host.data(), host.size() - 1) != 0) {
+  const std::string host = protocol::node_name();
+  if (host.empty()) {
     findings.problem("this host has no name");
     return;
   }
   addrinfo hints{};
   hints.ai_flags = AI_CANONNAME;
   addrinfo* found = nullptr;
-  const int status = ::getaddrinfo(host.data(), nullptr, &hints, &found);
+  const int status = ::getaddrinfo(host.c_str(), nullptr, &hints, &found);
   if (status != 0) {
-    findings.note("this host's name {} does not resolve: {}", escaped(host.data()),
+    findings.note("this host's name {} does not resolve: {}", escaped(host),
                   ::gai_strerror(status));
     return;
   }
   findings.fine(
-      "this host is {} ({})", escaped(host.data()),
+      "this host is {} ({})", escaped(host),
       found->ai_canonname != nullptr ? escaped(found->ai_canonname) : "no canonical name");
   ::freeaddrinfo(found);
 }

@@ -16,9 +16,13 @@ std::string netbios_name(std::string_view host) {
 
 }  // namespace
 
-HostNames names_of_host() {
+std::string node_name() {
   utsname system{};
-  std::string node = ::uname(&system) == 0 ? system.nodename : "";
+  return ::uname(&system) == 0 ? system.nodename : "";
+}
+
+HostNames names_of_host() {
+  std::string node = node_name();
   if (node.empty()) {
     node = "localhost";
   }

@@ -9,7 +9,9 @@
 
 namespace ntlm::protocol {
 
-// As the kernel calls the host. One outside any domain is its own, as Windows puts it.
+// As the kernel calls the host; empty when it does not.
+std::string node_name();
+// The names made of that. A host outside any domain is its own, as Windows puts it.
 HostNames names_of_host();
 
 // Each name from the first that gives it: the variables (NETBIOS_COMPUTER_NAME,

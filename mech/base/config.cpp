@@ -3,6 +3,7 @@
 
 #include <krb5.h>
 #include <profile.h>
+#include <pthread.h>
 
 #include <algorithm>
 #include <array>
@@ -11,6 +12,7 @@
 #include <cassert>
 #include <charconv>
 #include <memory>
+#include <mutex>
 #include <optional>
 
 #include "base/config_file.h"
@@ -189,7 +191,28 @@ std::string own_spelling(const std::string& path) {
   return spelling + "/" + path;
 }
 
+// The library holds a mutex of its own while it opens and closes a file. A child that is forked
+// meanwhile would find it locked for ever, so a fork waits until nobody loads.
+class Loading {
+ public:
+  Loading() {
+    static const int watched = ::pthread_atfork(lock, unlock, unlock);
+    (void)watched;  // no memory: as if nobody forked
+    lock();
+  }
+  ~Loading() { unlock(); }
+  Loading(const Loading&) = delete;
+  Loading& operator=(const Loading&) = delete;
+
+ private:
+  static void lock() { mutex_.lock(); }
+  static void unlock() { mutex_.unlock(); }
+  static constinit std::mutex mutex_;
+};
+constinit std::mutex Loading::mutex_;
+
 tl::expected<std::vector<Relation>, std::string> read_profile(const std::string& path) {
+  const Loading loading;
   const std::string spelling = own_spelling(path);
   std::array<const char*, 2> files{spelling.c_str(), nullptr};
   profile_t raw = nullptr;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What fork() copies and must not: numbers and keystreams that two processes would both use. No
-// handler is registered and no lock is held across a fork; all rests on one page that the kernel
+// What fork() copies and must not: numbers and keystreams that two processes would both use. It
+// needs no handler and no lock; all rests on one page that the kernel
 // zeroes in the child (MADV_WIPEONFORK, Linux 4.14). Where the kernel has none, process_number() is
 // 0 and a SoleUser refuses nobody.
 #pragma once

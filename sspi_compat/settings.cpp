@@ -3,8 +3,9 @@
 
 #include <profile.h>
 #include <stdlib.h>  // secure_getenv
-#include <unistd.h>
+#include <sys/stat.h>
 
+#include <cerrno>
 #include <memory>
 #include <sstream>
 #include <vector>
@@ -86,8 +87,9 @@ Settings read_settings() {
   Settings settings;
   const char* named = secure_getenv("GSS_NTLM_CONF");
   const std::string path = named != nullptr ? named : "/etc/gss/ntlm.conf";
-  if (named == nullptr && access(path.c_str(), F_OK) != 0) {
-    return settings;  // no file: the defaults
+  struct stat status {};
+  if (named == nullptr && stat(path.c_str(), &status) != 0 && errno == ENOENT) {
+    return settings;  // no file: the defaults; one that cannot be looked at is none of that
   }
   profile_t opened = nullptr;
   if (profile_init_path(path.c_str(), &opened) != 0) {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cstdlib>
 #include <new>
 #include <optional>
@@ -22,7 +23,6 @@
 namespace ntlm::abi {
 namespace {
 
-constexpr const char* kDefaultPath = "/etc/gss/ntlm.conf";
 constexpr std::int64_t kLookEvery = 1'000'000'000;  // nanoseconds
 
 std::int64_t coarse_now() {
@@ -67,6 +67,7 @@ struct Snapshot {
   Environment environment;
   std::string path;
   FileIdentity file;
+  bool had_file = false;  // at that path, at this look or an earlier one
   // The file had changed just now, or changed while it was read: good for the call that read it
   // only.
   bool unsettled = false;
@@ -81,7 +82,10 @@ struct Snapshot {
   // A fault is looked at again each time: its cause may be elsewhere (a directory, an included
   // file, lack of memory).
   bool still_true() const {
-    if (setup == nullptr || FileIdentity::of(path) != file) {
+    const FileIdentity now = FileIdentity::of(path);
+    // Whoever may not look, as a thread in a client's name or a process that gave up root, has
+    // nothing to say of the file.
+    if (setup == nullptr || (now != file && now.error != EACCES)) {
       return false;
     }
     // winbindd may have come up since, and the domain's names must be those of CHALLENGE.
@@ -110,11 +114,16 @@ void set_fault(Snapshot& snapshot, Errc code, std::string text) {
 }
 
 tl::expected<Config, std::string> load_config(const Snapshot& snapshot) {
-  // Only the default file may be missing.
-  if (!snapshot.file.exists && !snapshot.environment.conf()) {
-    return Config();
+  // Only the default file may be missing. One that cannot be looked at is not, and where there was
+  // one, a process does not go on with a looser policy than it began with.
+  if (snapshot.file.error != ENOENT || snapshot.environment.conf()) {
+    return Config::load(snapshot.path);
   }
-  return Config::load(snapshot.path);
+  if (snapshot.had_file) {
+    return tl::unexpected(snapshot.path +
+                          ": was there and is gone; put it back, or start the program anew");
+  }
+  return Config();
 }
 
 // What was made of the configuration, and told of it, stays when a second reading finds the same.
@@ -191,8 +200,10 @@ void fill(Snapshot& snapshot, const Snapshot* before) {
 std::unique_ptr<Snapshot> take_snapshot(const Snapshot* before) {
   auto snapshot = std::make_unique<Snapshot>();
   snapshot->environment = Environment::now();
-  snapshot->path = snapshot->environment.conf().value_or(kDefaultPath);
+  snapshot->path = snapshot->environment.conf().value_or(Config::kDefaultPath);
   snapshot->file = FileIdentity::of(snapshot->path);
+  snapshot->had_file = snapshot->file.error == 0 ||
+                       (before != nullptr && before->had_file && before->path == snapshot->path);
   const bool just_now = snapshot->file.changed_just_now();
   fill(*snapshot, before);
   snapshot->unsettled = just_now || FileIdentity::of(snapshot->path) != snapshot->file;

@@ -39,6 +39,10 @@ bool is_service_of_host(std::string_view text);
 
 class Config {
  public:
+  // Unless GSS_NTLM_CONF names another. Only this one may be missing (ENOENT): the defaults are
+  // meant then.
+  static constexpr const char* kDefaultPath = "/etc/gss/ntlm.conf";
+
   // Every key at its default, or as a profile ("default", "hardened", "compat") sets it; an unknown
   // profile sets nothing.
   explicit Config(std::string_view profile = "default");

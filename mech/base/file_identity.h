@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include <cerrno>
 #include <cstdint>
 #include <string>
 
@@ -15,7 +16,7 @@ namespace ntlm {
 struct FileIdentity {
   FileIdentity() = default;  // of a file that is not there
   explicit FileIdentity(const struct stat& status)
-      : exists(true),
+      : error(0),
         device(status.st_dev),
         inode(status.st_ino),
         size(status.st_size),
@@ -23,7 +24,12 @@ struct FileIdentity {
         changed(nanoseconds(status.st_ctim)) {}
   static FileIdentity of(const std::string& path) {
     struct stat status {};
-    return ::stat(path.c_str(), &status) == 0 ? FileIdentity(status) : FileIdentity();
+    if (::stat(path.c_str(), &status) == 0) {
+      return FileIdentity(status);
+    }
+    FileIdentity none;
+    none.error = errno;
+    return none;
   }
   bool operator==(const FileIdentity&) const = default;
 
@@ -34,10 +40,10 @@ struct FileIdentity {
     timespec now{};
     ::clock_gettime(CLOCK_REALTIME, &now);
     const std::int64_t age = nanoseconds(now) - changed;
-    return exists && age >= 0 && age < 20'000'000;
+    return error == 0 && age >= 0 && age < 20'000'000;
   }
 
-  bool exists = false;
+  int error = ENOENT;  // 0: it is there; otherwise why it cannot be looked at
   dev_t device = 0;
   ino_t inode = 0;
   off_t size = 0;

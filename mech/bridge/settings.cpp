@@ -11,6 +11,7 @@
 
 #include "base/audit.h"
 #include "base/config.h"
+#include "base/file_identity.h"
 
 namespace ntlm::bridge {
 
@@ -33,8 +34,8 @@ std::string executable_name() {
 
 Settings read_settings() {
   const char* named = secure_getenv("GSS_NTLM_CONF");
-  const std::string path = named != nullptr ? named : "/etc/gss/ntlm.conf";
-  if (named == nullptr && access(path.c_str(), F_OK) != 0) return {};
+  const std::string path = named != nullptr ? named : Config::kDefaultPath;
+  if (named == nullptr && FileIdentity::of(path).error == ENOENT) return {};
   const auto config = Config::load(path);
   if (!config) {
     AuditEvent event;

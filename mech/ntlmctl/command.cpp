@@ -2,10 +2,11 @@
 #include "ntlmctl/command.h"
 
 #include <fmt/core.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
+
+#include "base/file_identity.h"
 
 namespace ntlm::ntlmctl {
 
@@ -21,15 +22,14 @@ tl::unexpected<Refusal> refuse(Status status, const std::string& sentence) {
 }
 
 tl::expected<Config, std::string> load_config(const std::string& file) {
-  constexpr const char* kDefault = "/etc/gss/ntlm.conf";
   const char* named = ::secure_getenv("GSS_NTLM_CONF");
   if (!file.empty() || named != nullptr) {
     return Config::load(file.empty() ? named : file);
   }
-  if (::access(kDefault, F_OK) != 0 && errno == ENOENT) {
+  if (FileIdentity::of(Config::kDefaultPath).error == ENOENT) {
     return Config();
   }
-  return Config::load(kDefault);
+  return Config::load(Config::kDefaultPath);
 }
 
 std::string daemon_has_accounts(const Config& config) {

@@ -2,6 +2,8 @@
 #include "abi/setup.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -9,6 +11,8 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
+#include <fstream>
 #include <functional>
 #include <thread>
 #include <utility>
@@ -212,6 +216,91 @@ TEST_F(Setup, AFileThatWasNamedMustBeThere) {
   const auto setup = abi::current_setup();
   ASSERT_FALSE(setup);
   EXPECT_EQ(setup.error().code, Errc::kConfiguration);
+}
+
+// In a child with an /etc/gss of its own (Config::kDefaultPath): what `steps` returns.
+template <typename Steps>
+int with_own_etc_gss(const Steps& steps) {
+  const pid_t child = fork();
+  if (child == 0) {
+    unsetenv("GSS_NTLM_CONF");
+    const bool made = unshare(CLONE_NEWNS) == 0 &&
+                      mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+                      mount("tmpfs", "/etc/gss", "tmpfs", 0, "mode=0755") == 0;
+    std::_Exit(made ? steps() : 99);
+  }
+  int status = -1;
+  return waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+void write_default_file() {
+  std::ofstream(Config::kDefaultPath)
+      << "[audit]\n syslog = no\n[policy]\n challenge_max_age = 7\n";
+}
+
+int challenge_max_age() {
+  const auto setup = abi::current_setup();
+  return setup ? static_cast<int>((*setup)->policy().challenge_max_age % 100) : 50;  // 0: of 300
+}
+
+class DefaultFile : public Setup {
+ protected:
+  void SetUp() override {
+    if (geteuid() != 0 || access("/etc/gss", F_OK) != 0) {
+      GTEST_SKIP() << "needs root and /etc/gss";
+    }
+  }
+};
+
+TEST_F(DefaultFile, MayBeMissing) { EXPECT_EQ(with_own_etc_gss(challenge_max_age), 0); }
+
+TEST_F(DefaultFile, IsTakenWhereItIs) {
+  EXPECT_EQ(with_own_etc_gss([] {
+              write_default_file();
+              return challenge_max_age();
+            }),
+            7);
+}
+
+TEST_F(DefaultFile, IsKeptByAThreadThatMayNotLook) {
+  EXPECT_EQ(with_own_etc_gss([] {
+              write_default_file();
+              usleep(30'000);  // so that it is old enough to be read once
+              if (challenge_max_age() != 7) return 1;
+              chmod("/etc/gss", 0700);
+              if (seteuid(65534) != 0) return 98;
+              wait_for_the_next_look();
+              return challenge_max_age();
+            }),
+            7);
+}
+
+// To a worker that may not search the directory it is not missing: the policy in it is not the
+// default one.
+TEST_F(DefaultFile, ThatCannotBeLookedAtIsNotMissing) {
+  EXPECT_EQ(with_own_etc_gss([] {
+              write_default_file();
+              chmod("/etc/gss", 0700);
+              return seteuid(65534) == 0 ? challenge_max_age() : 98;
+            }),
+            50);
+}
+
+TEST_F(DefaultFile, ThatWasThereIsMissedUntilItIsBack) {
+  EXPECT_EQ(with_own_etc_gss([] {
+              write_default_file();
+              if (challenge_max_age() != 7) return 1;
+              unlink(Config::kDefaultPath);
+              for (int look = 0; look < 2; ++look) {
+                wait_for_the_next_look();
+                if (challenge_max_age() != 50) return 2;
+              }
+              if (abi::configuration_fault().find("put it back") == std::string::npos) return 3;
+              write_default_file();
+              wait_for_the_next_look();
+              return challenge_max_age();
+            }),
+            7);
 }
 
 TEST_F(Setup, AFileThatOthersMayWrite) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "abi/setup.h"
 
+#include <sys/fsuid.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -62,6 +63,10 @@ struct Environment {
   std::string domain() const { return values[3].value_or(""); }
 };
 
+// As whom this thread opens files: its fsuid, which is not the process's user while it acts in a
+// client's name.
+uid_t file_user() { return static_cast<uid_t>(::setfsuid(static_cast<uid_t>(-1))); }
+
 // One look at the world. Immutable once published.
 struct Snapshot {
   Environment environment;
@@ -72,7 +77,7 @@ struct Snapshot {
   // only.
   bool unsettled = false;
   std::shared_ptr<const Setup> setup;  // null when there is a fault
-  uid_t user = geteuid();
+  uid_t user = file_user();
   Errc fault = Errc::kInternal;
   std::string fault_text;
   bool verifier_had_names = false;
@@ -82,10 +87,7 @@ struct Snapshot {
   // A fault is looked at again each time: its cause may be elsewhere (a directory, an included
   // file, lack of memory).
   bool still_true() const {
-    const FileIdentity now = FileIdentity::of(path);
-    // Whoever may not look, as a thread in a client's name or a process that gave up root, has
-    // nothing to say of the file.
-    if (setup == nullptr || (now != file && now.error != EACCES)) {
+    if (setup == nullptr || FileIdentity::of(path) != file) {
       return false;
     }
     // winbindd may have come up since, and the domain's names must be those of CHALLENGE.
@@ -94,7 +96,7 @@ struct Snapshot {
   }
   // A file that root refuses, since a service user owns it, may be right once the process is that
   // user.
-  bool fault_of_another_user() const { return setup == nullptr && user != geteuid(); }
+  bool fault_of_another_user() const { return setup == nullptr && user != file_user(); }
   bool same_fault(const Snapshot& other) const {
     return setup == nullptr && other.setup == nullptr && fault == other.fault &&
            fault_text == other.fault_text;
@@ -269,6 +271,11 @@ const Snapshot& current_snapshot() {
     // What another thread published while this one read is as good for this call.
     if (seen != nullptr && seen->environment.still_true() && !seen->fault_of_another_user() &&
         (!seen->unsettled || just_read) && (!due_to_look() || seen->still_true())) {
+      return *seen;
+    }
+    // A client may not read what the process may: its look would be no look.
+    if (seen != nullptr && seen->setup != nullptr && seen->environment.still_true() &&
+        file_user() != geteuid()) {
       return *seen;
     }
     auto fresh = take_snapshot(seen);

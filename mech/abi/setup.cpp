@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "abi/setup.h"
 
-#include <sys/fsuid.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
+#include <fstream>
 #include <new>
 #include <optional>
 
@@ -63,9 +63,19 @@ struct Environment {
   std::string domain() const { return values[3].value_or(""); }
 };
 
-// As whom this thread opens files: its fsuid, which is not the process's user while it acts in a
-// client's name.
-uid_t file_user() { return static_cast<uid_t>(::setfsuid(static_cast<uid_t>(-1))); }
+// Whether this thread opens files as somebody else than the process, as it does while it acts in a
+// client's name. /proc is asked, for setfsuid(2), which tells it too, is nothing that a hardened
+// service may call (systemd's @privileged).
+bool acts_for_a_client() {
+  std::ifstream status("/proc/thread-self/status");
+  for (std::string word; status >> word;) {
+    uid_t real = 0, effective = 0, saved = 0, files = 0;
+    if (word == "Uid:") {
+      return status >> real >> effective >> saved >> files && files != effective;
+    }
+  }
+  return false;
+}
 
 // One look at the world. Immutable once published.
 struct Snapshot {
@@ -77,7 +87,7 @@ struct Snapshot {
   // only.
   bool unsettled = false;
   std::shared_ptr<const Setup> setup;  // null when there is a fault
-  uid_t user = file_user();
+  uid_t user = geteuid();
   Errc fault = Errc::kInternal;
   std::string fault_text;
   bool verifier_had_names = false;
@@ -96,7 +106,7 @@ struct Snapshot {
   }
   // A file that root refuses, since a service user owns it, may be right once the process is that
   // user.
-  bool fault_of_another_user() const { return setup == nullptr && user != file_user(); }
+  bool fault_of_another_user() const { return setup == nullptr && user != geteuid(); }
   bool same_fault(const Snapshot& other) const {
     return setup == nullptr && other.setup == nullptr && fault == other.fault &&
            fault_text == other.fault_text;
@@ -273,12 +283,12 @@ const Snapshot& current_snapshot() {
         (!seen->unsettled || just_read) && (!due_to_look() || seen->still_true())) {
       return *seen;
     }
-    // A client may not read what the process may: its look would be no look.
-    if (seen != nullptr && seen->setup != nullptr && seen->environment.still_true() &&
-        file_user() != geteuid()) {
+    auto fresh = take_snapshot(seen);
+    // A client may not read what the process may: its look was none.
+    if (fresh->setup == nullptr && seen != nullptr && seen->setup != nullptr &&
+        seen->environment == fresh->environment && acts_for_a_client()) {
       return *seen;
     }
-    auto fresh = take_snapshot(seen);
     if (seen != nullptr && seen->same_fault(*fresh) && seen->reported.test()) {
       fresh->reported.test_and_set();
     }

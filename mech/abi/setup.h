@@ -2,8 +2,9 @@
 // What this process was configured with: ntlm.conf, the environment variables that README names,
 // the names of the host and the chain of stores, read once and shared. A snapshot is immutable; a
 // call that finds the environment or the file changed (the file is looked at once a second at most)
-// publishes a new one; that of a file which had changed just now serves a single call. No lock, no
-// constructor or destructor at load or exit, nothing that a fork can leave held.
+// publishes a new one; that of a file which had changed just now serves a single call, and a look
+// that failed in a thread which acts for a client serves nobody. No constructor or destructor at
+// load or exit, and no lock but that of Config::load(), for which a fork waits.
 #pragma once
 
 #include <atomic>

@@ -227,34 +227,39 @@ TEST_F(Kerberos, MessagesOfTheSizesThatItTells) {
   EXPECT_EQ(MakeSignature(&two.server.context, 0, &message, 0), SEC_E_BUFFER_TOO_SMALL);
 }
 
+// A message with room for what EncryptMessage adds.
+struct Message {
+  std::string token = std::string(256, '\0'), data;
+  SecBuffer buffers[3] = {{256, SECBUFFER_TOKEN, token.data()},
+                          {static_cast<ULONG>(data.size()), SECBUFFER_DATA, data.data()},
+                          {0, SECBUFFER_PADDING, nullptr}};
+  SecBufferDesc desc{SECBUFFER_VERSION, 3, buffers};
+
+  explicit Message(std::string text) : data(std::move(text)) {}
+  Message(const Message&) = delete;
+  Message& operator=(const Message&) = delete;
+};
+
 TEST_F(Kerberos, AChangedMessageIsCalledSo) {
   Two two("Kerberos");
   two.client.request = ISC_REQ_CONFIDENTIALITY;
   ASSERT_EQ(exchange(two.client, two.server).server, SEC_E_OK);
-  std::string token(256, '\0'), data = "Hello, world!";
-  SecBuffer buffers[] = {{256, SECBUFFER_TOKEN, token.data()},
-                         {13, SECBUFFER_DATA, data.data()},
-                         {0, SECBUFFER_PADDING, nullptr}};
-  SecBufferDesc message{SECBUFFER_VERSION, 3, buffers};
-  ASSERT_EQ(EncryptMessage(&two.client.context, 0, &message, 0), SEC_E_OK);
-  data[2] ^= 1;
-  EXPECT_EQ(DecryptMessage(&two.server.context, &message, 0, nullptr), SEC_E_MESSAGE_ALTERED);
+  Message message("Hello, world!");
+  ASSERT_EQ(EncryptMessage(&two.client.context, 0, &message.desc, 0), SEC_E_OK);
+  message.data[2] ^= 1;
+  EXPECT_EQ(DecryptMessage(&two.server.context, &message.desc, 0, nullptr), SEC_E_MESSAGE_ALTERED);
 }
 
 TEST_F(Kerberos, NoEncryptIsToldToTheReceiver) {
   Two two("Kerberos");
   two.client.request = ISC_REQ_CONFIDENTIALITY;
   ASSERT_EQ(exchange(two.client, two.server).server, SEC_E_OK);
-  std::string token(256, '\0'), data = "in the clear";
-  SecBuffer buffers[] = {{256, SECBUFFER_TOKEN, token.data()},
-                         {12, SECBUFFER_DATA, data.data()},
-                         {0, SECBUFFER_PADDING, nullptr}};
-  SecBufferDesc message{SECBUFFER_VERSION, 3, buffers};
-  ASSERT_EQ(EncryptMessage(&two.client.context, SECQOP_WRAP_NO_ENCRYPT, &message, 0), SEC_E_OK)
+  Message message("in the clear");
+  ASSERT_EQ(EncryptMessage(&two.client.context, SECQOP_WRAP_NO_ENCRYPT, &message.desc, 0), SEC_E_OK)
       << SspiCompatGetLastText();
-  EXPECT_EQ(data, "in the clear");
+  EXPECT_EQ(message.data, "in the clear");
   ULONG qop = 0;
-  ASSERT_EQ(DecryptMessage(&two.server.context, &message, 0, &qop), SEC_E_OK);
+  ASSERT_EQ(DecryptMessage(&two.server.context, &message.desc, 0, &qop), SEC_E_OK);
   EXPECT_EQ(qop, ULONG{SECQOP_WRAP_NO_ENCRYPT});
 }
 

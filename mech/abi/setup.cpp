@@ -7,13 +7,13 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
-#include <fstream>
 #include <new>
 #include <optional>
 
 #include "abi/status.h"
 #include "authority/client.h"
 #include "base/file_identity.h"
+#include "base/impersonation.h"
 #include "base/reason.h"
 #include "base/text.h"
 #include "crypto/primitives.h"
@@ -62,20 +62,6 @@ struct Environment {
   std::string computer() const { return values[2].value_or(""); }
   std::string domain() const { return values[3].value_or(""); }
 };
-
-// Whether this thread opens files as somebody else than the process, as it does while it acts in a
-// client's name. /proc is asked, for setfsuid(2), which tells it too, is nothing that a hardened
-// service may call (systemd's @privileged).
-bool acts_for_a_client() {
-  std::ifstream status("/proc/thread-self/status");
-  for (std::string word; status >> word;) {
-    uid_t real = 0, effective = 0, saved = 0, files = 0;
-    if (word == "Uid:") {
-      return status >> real >> effective >> saved >> files && files != effective;
-    }
-  }
-  return false;
-}
 
 // One look at the world. Immutable once published.
 struct Snapshot {
@@ -286,7 +272,7 @@ const Snapshot& current_snapshot() {
     auto fresh = take_snapshot(seen);
     // A client may not read what the process may: its look was none.
     if (fresh->setup == nullptr && seen != nullptr && seen->setup != nullptr &&
-        seen->environment == fresh->environment && acts_for_a_client()) {
+        seen->environment == fresh->environment && impersonates()) {
       return *seen;
     }
     if (seen != nullptr && seen->same_fault(*fresh) && seen->reported.test()) {

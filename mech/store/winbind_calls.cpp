@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/impersonation.h"
 #include "base/text.h"
 
 namespace ntlm::store {
@@ -48,16 +49,6 @@ constexpr auto kPing = milliseconds(250);
 constexpr std::size_t kStack = 256 * 1024;
 
 std::atomic<WinbindCalls*> libraries{nullptr};
-
-// Whether this thread has other file-system ids than the process, as SSPI's impersonation gives it.
-bool impersonates() {
-  constexpr auto kAsk = static_cast<unsigned>(-1);  // changes nothing and answers what is
-  // -1: in ntlm-authd's sandbox, where nobody impersonates.
-  const auto differs = [](int is, unsigned own) {
-    return is != -1 && static_cast<unsigned>(is) != own;
-  };
-  return differs(::setfsuid(kAsk), ::geteuid()) || differs(::setfsgid(kAsk), ::getegid());
-}
 
 // The process's supplementary groups. Those that were seen before stay for whoever reads them.
 struct OwnGroups {

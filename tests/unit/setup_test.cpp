@@ -419,8 +419,8 @@ TEST_F(Setup, ThreadsReadWhileTheFileChanges) {
 }
 
 TEST_F(Setup, AChildThatForkedAtAnyMomentGoesOn) {
-#ifdef __SANITIZE_ADDRESS__
-  GTEST_SKIP() << "AddressSanitizer's allocator may be locked for ever in a child of fork()";
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "the sanitizers' allocators may be locked for ever in a child of fork()";
 #endif
   std::atomic<bool> stop{false};
   std::thread busy([&] {

@@ -5,6 +5,7 @@
 #include <stdlib.h>  // secure_getenv
 #include <sys/stat.h>
 
+#include <atomic>
 #include <cerrno>
 #include <memory>
 #include <sstream>
@@ -120,8 +121,17 @@ Settings read_settings() {
 }  // namespace
 
 const Settings& settings() {
-  static const Settings& read = *new Settings(read_settings());
-  return read;
+  // The first reading holds, for good. No static with a guard, which would stay pending in a child
+  // that is forked meanwhile.
+  static constinit std::atomic<const Settings*> read{nullptr};
+  const Settings* known = read.load(std::memory_order_acquire);
+  if (known == nullptr) {
+    auto fresh = std::make_unique<const Settings>(read_settings());
+    if (read.compare_exchange_strong(known, fresh.get(), std::memory_order_acq_rel)) {
+      known = fresh.release();
+    }
+  }
+  return *known;
 }
 
 }  // namespace sspi

@@ -192,12 +192,16 @@ std::string own_spelling(const std::string& path) {
 }
 
 // The library holds a mutex of its own while it opens and closes a file. A child that is forked
-// meanwhile would find it locked for ever, so a fork waits until nobody loads.
+// meanwhile would find it locked for ever, so a fork waits until nobody loads. A thread may lock
+// twice: what two threads have watched at once, and a signal handler that forks.
 class Loading {
  public:
   Loading() {
-    static const int watched = ::pthread_atfork(lock, unlock, unlock);
-    (void)watched;  // no memory: as if nobody forked
+    // No static with a guard: it would stay pending in a child that is forked while this waits for
+    // that very fork.
+    if (!watched_.load(std::memory_order_acquire) && ::pthread_atfork(lock, unlock, unlock) == 0) {
+      watched_.store(true, std::memory_order_release);
+    }
     lock();
   }
   ~Loading() { unlock(); }
@@ -205,11 +209,28 @@ class Loading {
   Loading& operator=(const Loading&) = delete;
 
  private:
-  static void lock() { mutex_.lock(); }
-  static void unlock() { mutex_.unlock(); }
+  static void lock() {
+    if (holder_.load(std::memory_order_relaxed) != ::pthread_self()) {
+      mutex_.lock();
+      holder_.store(::pthread_self(), std::memory_order_relaxed);
+    }
+    ++locked_;
+  }
+  static void unlock() {
+    if (--locked_ == 0) {
+      holder_.store(pthread_t(), std::memory_order_relaxed);
+      mutex_.unlock();
+    }
+  }
   static constinit std::mutex mutex_;
+  static constinit std::atomic<pthread_t> holder_;  // the same in a child
+  static constinit unsigned locked_;                // how often, by the holder
+  static constinit std::atomic<bool> watched_;
 };
 constinit std::mutex Loading::mutex_;
+constinit std::atomic<pthread_t> Loading::holder_{};
+constinit unsigned Loading::locked_ = 0;
+constinit std::atomic<bool> Loading::watched_{false};
 
 tl::expected<std::vector<Relation>, std::string> read_profile(const std::string& path) {
   const Loading loading;

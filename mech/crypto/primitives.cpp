@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <memory>
 
 #include "base/fork.h"
@@ -24,17 +25,20 @@ OSSL_LIB_CTX* private_library_context() {
 }
 
 bool kernel_in_fips_mode() {
-  static const bool answer = [] {
+  // Zero until it is known: a static with a guard would stay pending in a child that is forked
+  // while this reads.
+  static constinit std::atomic<char> known{0};
+  char mode = known.load(std::memory_order_relaxed);
+  if (mode == 0) {
+    mode = '0';
     const int fd = open("/proc/sys/crypto/fips_enabled", O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0) {
-      return false;
+    if (fd >= 0) {
+      (void)!read(fd, &mode, 1);
+      close(fd);
     }
-    char first = '0';
-    const ssize_t got = read(fd, &first, 1);
-    close(fd);
-    return got == 1 && first == '1';
-  }();
-  return answer;
+    known.store(mode, std::memory_order_relaxed);
+  }
+  return mode == '1';
 }
 
 void HmacMd5Key::mac(std::initializer_list<ByteView> parts, Digest16Span out) const {

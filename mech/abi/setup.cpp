@@ -272,7 +272,8 @@ const Snapshot& current_snapshot() {
     auto fresh = take_snapshot(seen);
     // A client may not read what the process may: its look was none.
     if (fresh->setup == nullptr && seen != nullptr && seen->setup != nullptr &&
-        seen->environment == fresh->environment && impersonates()) {
+        seen->environment == fresh->environment && impersonates().value_or(false)) {
+      g_next_look.store(0, std::memory_order_relaxed);
       return *seen;
     }
     if (seen != nullptr && seen->same_fault(*fresh) && seen->reported.test()) {

@@ -2,10 +2,14 @@
 #include "base/impersonation.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sys/fsuid.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <optional>
 #include <string_view>
@@ -39,20 +43,18 @@ std::optional<bool> differs(std::string_view status, std::string_view line) {
   return ids[1] != ids[3];
 }
 
-// Both lines stand among the first ten.
-std::optional<bool> by_proc() {
-  const FileDescriptor file(::open("/proc/thread-self/status", O_RDONLY | O_CLOEXEC));
-  std::array<char, 1024> text;
-  const ssize_t size = ::read(file.get(), text.data(), text.size());
-  if (size <= 0) {
-    return std::nullopt;
-  }
-  const std::string_view status(text.data(), static_cast<std::size_t>(size));
-  const auto user = differs(status, "\nUid:"), group = differs(status, "\nGid:");
-  return user && group ? std::optional(*user || *group) : std::nullopt;
+// Whether it could have other ids at all. Impersonation takes file capabilities away, not this one.
+bool may_change_ids() {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, 2> data{};
+  return ::syscall(SYS_capget, &header, data.data()) != 0 ||
+         (data[0].effective & (1U << CAP_SETUID | 1U << CAP_SETGID)) != 0;
 }
 
 bool by_calls() {
+  if (!may_change_ids()) {
+    return false;
+  }
   constexpr auto kAsk = static_cast<unsigned>(-1);  // changes nothing and answers what is
   // -1: refused by a sandbox, in which nobody impersonates.
   const auto is_not = [](int is, unsigned own) {
@@ -63,11 +65,18 @@ bool by_calls() {
 
 }  // namespace
 
-// setfsuid(2) is nothing that a hardened service may call (systemd's @privileged), so it is asked
-// only where there is no /proc.
-bool impersonates() noexcept {
-  const auto answer = by_proc();
-  return answer ? *answer : by_calls();
+// setfsuid(2) is nothing that a hardened service may call (systemd's @privileged): it is asked only
+// where there is no /proc.
+std::optional<bool> impersonates() noexcept {
+  const FileDescriptor file(::open("/proc/thread-self/status", O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) {
+    return errno == ENOENT || errno == ENOTDIR ? std::optional(by_calls()) : std::nullopt;
+  }
+  std::array<char, 1024> text;  // both lines stand among the first ten
+  const ssize_t size = ::read(file.get(), text.data(), text.size());
+  const std::string_view status(text.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+  const auto user = differs(status, "\nUid:"), group = differs(status, "\nGid:");
+  return user && group ? std::optional(*user || *group) : std::nullopt;
 }
 
 }  // namespace ntlm

@@ -58,10 +58,11 @@ struct OwnGroups {
 std::atomic<const OwnGroups*> own_groups{nullptr};
 
 // What a thread that serves all must not keep of the caller that made it. Without knowing the
-// process's groups it has none.
-void become_the_process() {
-  if (!impersonates()) {
-    return;
+// process's groups it has none. False: it cannot be told now whose ids it has.
+bool become_the_process() {
+  const std::optional<bool> another = impersonates();
+  if (!another.value_or(false)) {
+    return another.has_value();
   }
   const OwnGroups* const own = own_groups.load(std::memory_order_acquire);
   // The thread's own call; the C library's would change every thread.
@@ -69,6 +70,7 @@ void become_the_process() {
             own == nullptr ? nullptr : own->groups.data());
   ::setfsuid(::geteuid());
   ::setfsgid(::getegid());
+  return true;
 }
 
 // What one thread tells another once. Posted when no lock is held: whoever is woken would only wait
@@ -295,7 +297,7 @@ void* WinbindCalls::Threads::entry(void* start) {
 }
 
 void WinbindCalls::Threads::serve(std::shared_ptr<Job> job) {
-  become_the_process();
+  bool the_process = false;
   uid_t made_as = 0;
   wbcContext* context = nullptr;
   Idle self;
@@ -306,11 +308,13 @@ void WinbindCalls::Threads::serve(std::shared_ptr<Job> job) {
       functions_.free(context);
       context = nullptr;
     }
-    if (context == nullptr) {
+    the_process = the_process || become_the_process();
+    if (context == nullptr && the_process) {
       made_as = ::geteuid();
       context = functions_.create();
     }
-    // Without a context, for want of memory, the library would take one that all threads share.
+    // Without a context, for want of memory or descriptors, the library would take one that all
+    // threads share.
     if (context != nullptr) {
       job->spoken = job->call(functions_, context);
     }
@@ -440,7 +444,7 @@ Result<void> WinbindCalls::run(WinbindAuthority whom, Clock::time_point deadline
 bool WinbindCalls::answers() { return threads()->answers(); }
 
 void WinbindCalls::learn_own_groups() {
-  const int count = impersonates() ? -1 : ::getgroups(0, nullptr);
+  const int count = impersonates().value_or(true) ? -1 : ::getgroups(0, nullptr);
   if (count < 0) {
     return;
   }

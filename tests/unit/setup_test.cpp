@@ -277,6 +277,21 @@ TEST_F(DefaultFile, IsNotLookedAtInAClientsName) {
             7);
 }
 
+TEST_F(DefaultFile, ALookInAClientsNameIsNoneForTheOthers) {
+  EXPECT_EQ(with_own_etc_gss([] {
+              write_default_file();
+              chmod("/etc/gss", 0700);
+              if (challenge_max_age() != 7) return 2;
+              wait_for_the_next_look();
+              std::ofstream(Config::kDefaultPath) << "[policy]\n challenge_max_age = 9\n";
+              setfsuid(65534);
+              if (challenge_max_age() != 7) return 3;
+              setfsuid(0);
+              return challenge_max_age();
+            }),
+            9);
+}
+
 // To a worker that may not search the directory it is not missing: the policy in it is not the
 // default one.
 TEST_F(DefaultFile, ThatCannotBeLookedAtIsNotMissing) {

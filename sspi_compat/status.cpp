@@ -114,17 +114,32 @@ constexpr MinorRow kKerberosMinors[] = {
     {ENOMEM, SEC_E_INSUFFICIENT_MEMORY, 0xC0000017, ERROR_NOT_ENOUGH_MEMORY},
 };
 
-// Why a server cannot look at a ticket: its own keytab, its own cache of replays.
+// Why a server cannot look at a ticket: its own files, keytab, cache of replays.
+constexpr MinorRow hosts_fault(OM_uint32 minor) {
+  return {minor, SEC_E_INTERNAL_ERROR, 0xC0000001, ERROR_INTERNAL_ERROR};
+}
 constexpr MinorRow kKerberosHostMinors[] = {
-    {ENOENT, SEC_E_INTERNAL_ERROR, 0xC0000001, ERROR_INTERNAL_ERROR},
-    {EACCES, SEC_E_INTERNAL_ERROR, 0xC0000001, ERROR_INTERNAL_ERROR},
-    {krb5(164), SEC_E_INTERNAL_ERROR, 0xC0000001, ERROR_INTERNAL_ERROR},  // RC_IO
-    {krb5(169), SEC_E_INTERNAL_ERROR, 0xC0000001, ERROR_INTERNAL_ERROR},  // RC_IO_PERM
-    {krb5(170), SEC_E_INTERNAL_ERROR, 0xC0000001, ERROR_INTERNAL_ERROR},  // RC_IO_IO
-    {krb5(171), SEC_E_INTERNAL_ERROR, 0xC0000001, ERROR_INTERNAL_ERROR},  // RC_IO_UNKNOWN
-    {krb5(172), SEC_E_INTERNAL_ERROR, 0xC0000001, ERROR_INTERNAL_ERROR},  // RC_IO_SPACE
-    {krb5(181), SEC_E_NO_KERB_KEY, 0xC0000322, ERROR_LOGON_FAILURE},      // KT_NOTFOUND
-    {krb5(230), SEC_E_NO_KERB_KEY, 0xC0000322, ERROR_LOGON_FAILURE},      // KT_KVNONOTFOUND
+    hosts_fault(EPERM),
+    hosts_fault(ENOENT),
+    hosts_fault(EIO),
+    hosts_fault(EACCES),
+    hosts_fault(ENFILE),
+    hosts_fault(EMFILE),
+    hosts_fault(ENOSPC),
+    hosts_fault(EROFS),
+    hosts_fault(krb5(135)),                                           // CONFIG_CANTOPEN
+    hosts_fault(krb5(136)),                                           // CONFIG_BADFORMAT
+    hosts_fault(krb5(164)),                                           // RC_IO
+    hosts_fault(krb5(169)),                                           // RC_IO_PERM
+    hosts_fault(krb5(170)),                                           // RC_IO_IO
+    hosts_fault(krb5(171)),                                           // RC_IO_UNKNOWN
+    hosts_fault(krb5(172)),                                           // RC_IO_SPACE
+    hosts_fault(krb5(179)),                                           // KT_BADNAME
+    hosts_fault(krb5(180)),                                           // KT_UNKNOWN_TYPE
+    hosts_fault(krb5(184)),                                           // KT_IOERR
+    hosts_fault(krb5(235)),                                           // KT_FORMAT
+    {krb5(181), SEC_E_NO_KERB_KEY, 0xC0000322, ERROR_LOGON_FAILURE},  // KT_NOTFOUND
+    {krb5(230), SEC_E_NO_KERB_KEY, 0xC0000322, ERROR_LOGON_FAILURE},  // KT_KVNONOTFOUND
 };
 
 // NTSTATUS and Win32 error of a status that has no minor.

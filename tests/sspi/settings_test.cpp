@@ -14,7 +14,7 @@ namespace {
 
 const bool configured = add_configuration(
     "[ntlm]\n    display_form = user@domain\n"
-    "[policy]\n    allow_anonymous = yes\n    context_lifetime = 1\n"
+    "[policy]\n    allow_anonymous = yes\n    context_lifetime = 2\n"
     "[sspi]\n    impersonation = identity\n    require_flags = ASC_REQ_CONFIDENTIALITY "
     "ASC_REQ_INTEGRITY\n"
     "    negotiate_form = raw\n"
@@ -112,7 +112,7 @@ TEST(Settings, TheEndOfAContextStaysWhenItIsOver) {
   FreeContextBuffer(packed.pvBuffer);
   const LONGLONG server = end_of(pair.server), client = end_of(pair.client);
   const LONGLONG imported = end_of(other);
-  sleep(3);  // context_lifetime is 1
+  sleep(3);  // context_lifetime is 2
   EXPECT_EQ(end_of(pair.server), server);
   EXPECT_EQ(end_of(pair.client), client);
   EXPECT_EQ(end_of(other), imported);

@@ -119,6 +119,7 @@ TEST_F(LockoutTest, KnownWorkstationIsForgottenAfterADay) {
 }
 
 TEST_F(LockoutTest, LogonsFromEverywherePushNoCountOut) {
+  policy_.lockout_delay = 0;  // what is kept of one source may be the same as of another
   for (int i = 0; i < 3; ++i) wrong(*lockout_, user_);
   for (int i = 0; i < 50000; ++i) {
     ASSERT_EQ(right(*lockout_, {"other", "DOM"}, "desk" + std::to_string(i)), Errc{});

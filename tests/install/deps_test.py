@@ -113,7 +113,7 @@ class Deps(unittest.TestCase):
 
     def installed(self, systemctl):
         done = subprocess.run(["unshare", "-m", "-p", "-f", "--kill-child", "--propagation", "private", "sh", "-c", LAYER,
-                               "sh", self.layer, self.repository, systemctl], capture_output=True, text=True, timeout=100)
+                               "sh", self.layer, self.repository, systemctl], capture_output=True, text=True, timeout=400)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         said = done.stdout.splitlines()
         names = {when: {line.split()[1] for line in said if line.startswith(f"{when} ")}

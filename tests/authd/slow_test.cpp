@@ -18,7 +18,7 @@ constexpr Errc kIn = RawWorker::kNoError;
 
 // A domain is lost, or winbindd itself down, as it passes for when a busy machine lets it say too
 // late that it is there.
-bool lost(Errc error) { return error == Errc::kNoAuthority || error == Errc::kAuthorityDown; }
+bool is_lost(Errc error) { return error == Errc::kNoAuthority || error == Errc::kAuthorityDown; }
 
 Peer user_of(std::string_view domain) {
   Peer peer;
@@ -77,7 +77,7 @@ TEST_F(LostDomain, ItsLogonsHoldNoOthers) {
   for (int i = 0; i < 40; ++i) {
     slow.emplace_back([this] {
       const Timed one = timed(RawWorker(*daemon_), "LOST");
-      EXPECT_TRUE(lost(one.error));
+      EXPECT_TRUE(is_lost(one.error));
       EXPECT_LT(one.took, kEnd);
     });
   }
@@ -111,7 +111,7 @@ TEST_F(LostDomain, ThreadsOfOneWorker) {
   for (int i = 0; i < 40; ++i) {
     slow.emplace_back([&] {
       const Timed one = login("LOST");
-      EXPECT_TRUE(lost(one.error));
+      EXPECT_TRUE(is_lost(one.error));
       EXPECT_LT(one.took, kEnd);
     });
   }
@@ -224,7 +224,7 @@ TEST_F(LostDomain, AnswersOvertakeOnOneConnection) {
   const auto reply = authority::read_reply(frame);
   ASSERT_TRUE(reply);
   EXPECT_EQ(reply->number, 9u);
-  EXPECT_TRUE(lost(std::get<Errc>(reply->body)));
+  EXPECT_TRUE(is_lost(std::get<Errc>(reply->body)));
   EXPECT_LT(Clock::now() - started, kEnd);
 }
 

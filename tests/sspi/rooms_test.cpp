@@ -89,8 +89,9 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(Status, AKeytabThatIsMissingIsNoCredential) {
   EXPECT_EQ(status_of(Call::kAcquire, GSS_S_NO_CRED, ENOENT, krb5_oid()), SEC_E_NO_CREDENTIALS);
-  for (const OM_uint32 hosts : {ENOENT, EACCES, EMFILE, ENFILE, EIO, ENOSPC, EROFS, EPERM}) {
-    EXPECT_EQ(status_of(Call::kAccept, GSS_S_FAILURE, hosts, krb5_oid()), SEC_E_INTERNAL_ERROR);
+  for (const int hosts : {ENOENT, EACCES, EMFILE, ENFILE, EIO, ENOSPC, EROFS, EPERM}) {
+    const auto minor = static_cast<OM_uint32>(hosts);
+    EXPECT_EQ(status_of(Call::kAccept, GSS_S_FAILURE, minor, krb5_oid()), SEC_E_INTERNAL_ERROR);
   }
 }
 

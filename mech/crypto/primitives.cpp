@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <memory>
 
 #include "base/fork.h"
@@ -20,8 +21,18 @@ ErrorQueueMark::ErrorQueueMark() { ERR_set_mark(); }
 ErrorQueueMark::~ErrorQueueMark() { ERR_pop_to_mark(); }
 
 OSSL_LIB_CTX* private_library_context() {
-  static OSSL_LIB_CTX* const context = OSSL_LIB_CTX_new();  // for the life of the process
-  return context;
+  // For the life of the process. No static with a guard, which would stay pending in a child that
+  // is forked meanwhile.
+  static constinit std::atomic<OSSL_LIB_CTX*> context{nullptr};
+  OSSL_LIB_CTX* known = context.load(std::memory_order_acquire);
+  if (known == nullptr) {
+    OSSL_LIB_CTX* const fresh = OSSL_LIB_CTX_new();
+    if (fresh == nullptr || context.compare_exchange_strong(known, fresh)) {
+      return fresh;
+    }
+    OSSL_LIB_CTX_free(fresh);
+  }
+  return known;
 }
 
 bool kernel_in_fips_mode() {
@@ -32,6 +43,9 @@ bool kernel_in_fips_mode() {
   if (mode == 0) {
     mode = '0';
     const int fd = open("/proc/sys/crypto/fips_enabled", O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM)) {
+      return true;
+    }
     if (fd >= 0) {
       (void)!read(fd, &mode, 1);
       close(fd);

@@ -24,7 +24,8 @@ using Digest16 = std::array<std::uint8_t, 16>;
 // caller decides whether policy allows to go on). Thread-safe; the answer does not change in a
 // process.
 Result<void> available();
-// True when /proc/sys/crypto/fips_enabled says 1; read once.
+// True when /proc/sys/crypto/fips_enabled says 1, which is read once, and as long as there is no
+// descriptor to read it with.
 bool kernel_in_fips_mode();
 
 // Digests of secrets are secrets: written where they belong, and wiped wherever they were made. The

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT
-// A process of its own: what is asked is what the first reading of a configuration does.
+// A process of its own: what is asked is what first readings do.
 #include <gtest/gtest.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <fstream>
 #include <thread>
 
 #include "base/config.h"
+#include "crypto/primitives.h"
 #include "support/temporary_directory.h"
 
 namespace {
@@ -59,6 +62,21 @@ TEST(FirstLoad, IsNotWaitedForByAChildOfAForkThatItWaitsFor) {
   EXPECT_TRUE(first_loads);
   EXPECT_TRUE(child_loads(path)) << "those of both run";
   EXPECT_TRUE(Config::load(path));
+}
+
+// Else a process that begins without descriptors would take the host for one that is not in it.
+TEST(FirstLoad, OfFipsModeWithoutADescriptorIsNone) {
+  rlimit limit{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+  rlimit none = limit;
+  none.rlim_cur = 0;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  const bool without = crypto::kernel_in_fips_mode();
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+  EXPECT_TRUE(without);
+  std::string kernels;
+  std::ifstream("/proc/sys/crypto/fips_enabled") >> kernels;
+  EXPECT_EQ(crypto::kernel_in_fips_mode(), kernels == "1");
 }
 
 }  // namespace

@@ -191,7 +191,7 @@ void allow_store(Filter& filter, const SandboxNeeds& needs) {
   if (needs.winbind) {
     filter.allow("socket", {is(0, AF_UNIX)});
     filter.allow_all({"connect", "setsockopt", "getgroups"});
-    // Where there is no /proc, the threads of store/winbind_calls ask whether they impersonate.
+    // Where /proc is not there, the threads of store/winbind_calls ask whether they impersonate.
     for (const char* call : {"capget", "setfsuid", "setfsgid"}) {
       filter.refuse(EPERM, call);
     }

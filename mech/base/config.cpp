@@ -210,17 +210,22 @@ class Loading {
 
  private:
   static void lock() {
-    if (holder_.load(std::memory_order_relaxed) != ::pthread_self()) {
-      mutex_.lock();
-      holder_.store(::pthread_self(), std::memory_order_relaxed);
+    if (holder_.load(std::memory_order_relaxed) == ::pthread_self()) {
+      ++locked_;
+      return;
     }
-    ++locked_;
+    mutex_.lock();
+    locked_ = 1;
+    holder_.store(::pthread_self(), std::memory_order_relaxed);
   }
+  // A signal may fall between any two of these.
   static void unlock() {
-    if (--locked_ == 0) {
-      holder_.store(pthread_t(), std::memory_order_relaxed);
-      mutex_.unlock();
+    if (locked_ > 1) {
+      --locked_;
+      return;
     }
+    holder_.store(pthread_t(), std::memory_order_relaxed);
+    mutex_.unlock();
   }
   static constinit std::mutex mutex_;
   static constinit std::atomic<pthread_t> holder_;  // the same in a child

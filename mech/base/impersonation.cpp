@@ -66,11 +66,12 @@ bool by_calls() {
 }  // namespace
 
 // setfsuid(2) is nothing that a hardened service may call (systemd's @privileged): it is asked only
-// where there is no /proc.
+// where /proc is not there or closed.
 std::optional<bool> impersonates() noexcept {
   const FileDescriptor file(::open("/proc/thread-self/status", O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) {
-    return errno == ENOENT || errno == ENOTDIR ? std::optional(by_calls()) : std::nullopt;
+    const bool later = errno == EMFILE || errno == ENFILE || errno == ENOMEM;
+    return later ? std::nullopt : std::optional(by_calls());
   }
   std::array<char, 1024> text;  // both lines stand among the first ten
   const ssize_t size = ::read(file.get(), text.data(), text.size());

@@ -99,7 +99,11 @@ class Accounts(Domain):
 
     def test_only_group_winbindd_priv_may_ask(self):
         nobody = ("setpriv", "--reuid=nobody", "--regid=nogroup")
-        self.assertEqual(self.refused("LAB\\alice", prefix=(*nobody, "--clear-groups")), MINOR["AUTHORITY_ACCESS"])
+        for _ in range(20):  # winbindd passes for down when a busy machine lets it answer late
+            minor = self.refused("LAB\\alice", prefix=(*nobody, "--clear-groups"))
+            if minor == MINOR["AUTHORITY_ACCESS"]:
+                break
+        self.assertEqual(minor, MINOR["AUTHORITY_ACCESS"])
         _, acceptor = self.log_in("LAB\\alice", prefix=(*nobody, "--groups=winbindd_priv"))
         self.assertEqual(acceptor.source, "LAB\\alice")
 

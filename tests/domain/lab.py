@@ -151,7 +151,7 @@ class Node:
         self.run("samba", "-D")
         self.script("""
             for i in {1..2000}; do
-              for port in 88 389 445; do
+              for port in 53 88 389 445; do
                 (exec 3<>/dev/tcp/127.0.0.1/$port) 2>/dev/null || { sleep 0.05; continue 2; }
               done
               wbinfo -p >/dev/null 2>&1 && exit 0

@@ -17,7 +17,7 @@ for folder in ("conf", "tests/consumers"):
 for product in ("gss_ntlm.so", "ntlmctl", "ntlm-authd"):
     shutil.copy(h.BUILD / product, TREE / "build")
 for options in ([], ["--authd"]):
-    done = h.run([sys.executable, TREE / "tests/consumers/apache/demo.py", TREE / "build", *options])
+    done = h.run([sys.executable, TREE / "tests/consumers/apache/demo.py", TREE / "build", *options], timeout=600)
     if done.returncode == h.SKIPPED:
         h.skip(done.stdout.strip())
     h.check(done.returncode == 0 and "Done." in done.stdout, " ".join(("demo", *options)), done.stdout + done.stderr)

@@ -211,7 +211,7 @@ try:
         pathlib.Path(directory, name).write_bytes(done.stdout if done.returncode == 0 else done.stderr)
 finally:
     server.terminate()
-    server.wait(10)
+    server.wait(60)
 """
 
 

@@ -72,7 +72,7 @@ def interrupted(command, number, twice=False, **environment):
         time.sleep(0.05)
         program.send_signal(number)
     program.stdout.read()
-    return program.wait(30)
+    return program.wait(90)
 
 
 def demo(number, *options, twice=False):

@@ -73,21 +73,18 @@ void* map_page(int sharing, bool wipe_on_fork) {
 }  // namespace
 
 std::uint64_t process_number() noexcept {
-  // In a page that a child finds zeroed; the first to ask there draws a new one. No static with a
-  // guard, which would stay pending in a child that is forked meanwhile.
-  static constinit std::atomic<std::atomic<std::uint64_t>*> page{nullptr};
-  std::atomic<std::uint64_t>* shared = page.load(std::memory_order_acquire);
-  if (shared == nullptr) {
+  using Number = std::atomic<std::uint64_t>;
+  struct Unmap {
+    void operator()(Number* page) const { munmap(page, page_size()); }
+  };
+  // In a page that a child finds zeroed; the first to ask there draws a new one.
+  static constinit std::atomic<Number*> page{nullptr};
+  Number* const shared = first_made(page, [] {
     void* const memory = map_page(MAP_PRIVATE, true);
-    if (memory == nullptr) {
-      return 0;
-    }
-    auto* const fresh = new (memory) std::atomic<std::uint64_t>(0);
-    if (page.compare_exchange_strong(shared, fresh, std::memory_order_acq_rel)) {
-      shared = fresh;
-    } else {
-      munmap(memory, page_size());
-    }
+    return std::unique_ptr<Number, Unmap>(memory == nullptr ? nullptr : new (memory) Number(0));
+  });
+  if (shared == nullptr) {
+    return 0;
   }
   std::uint64_t number = shared->load(std::memory_order_acquire);
   while (number == 0) {

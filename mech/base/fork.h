@@ -1,14 +1,31 @@
 // SPDX-License-Identifier: MIT
-// What fork() copies and must not: numbers and keystreams that two processes would both use. It
-// needs no handler and no lock; all rests on one page that the kernel
-// zeroes in the child (MADV_WIPEONFORK, Linux 4.14). Where the kernel has none, process_number() is
-// 0 and a SoleUser refuses nobody.
+// What fork() copies and must not: numbers and keystreams that two processes would both use, and
+// the pending guards of statics. It needs no handler and no lock; numbers and keystreams rest on
+// one page that the kernel zeroes in the child (MADV_WIPEONFORK, Linux 4.14). Where the kernel has
+// none, process_number() is 0 and a SoleUser refuses nobody.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <utility>
 
 namespace ntlm {
+
+// What a process makes once, when it is first asked for: what `make` (which returns a unique_ptr,
+// and may be called by several threads at once) first published in `place`, for good. Null when it
+// returns null, and then it is called again. A static with a guard would stay pending in a child
+// that is forked meanwhile.
+template <typename T, typename Make>
+T* first_made(std::atomic<T*>& place, Make make) {
+  T* known = place.load(std::memory_order_acquire);
+  if (known == nullptr) {
+    auto fresh = make();
+    if (place.compare_exchange_strong(known, fresh.get(), std::memory_order_acq_rel)) {
+      known = fresh.release();
+    }
+  }
+  return known;
+}
 
 // Fills memory from getrandom(2). Terminates the process rather than give weak bytes; errno stays.
 void random_from_kernel(void* out, std::size_t size) noexcept;

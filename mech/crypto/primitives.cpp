@@ -21,18 +21,12 @@ ErrorQueueMark::ErrorQueueMark() { ERR_set_mark(); }
 ErrorQueueMark::~ErrorQueueMark() { ERR_pop_to_mark(); }
 
 OSSL_LIB_CTX* private_library_context() {
-  // For the life of the process. No static with a guard, which would stay pending in a child that
-  // is forked meanwhile.
-  static constinit std::atomic<OSSL_LIB_CTX*> context{nullptr};
-  OSSL_LIB_CTX* known = context.load(std::memory_order_acquire);
-  if (known == nullptr) {
-    OSSL_LIB_CTX* const fresh = OSSL_LIB_CTX_new();
-    if (fresh == nullptr || context.compare_exchange_strong(known, fresh)) {
-      return fresh;
-    }
-    OSSL_LIB_CTX_free(fresh);
-  }
-  return known;
+  struct Free {
+    void operator()(OSSL_LIB_CTX* made) const { OSSL_LIB_CTX_free(made); }
+  };
+  static constinit std::atomic<OSSL_LIB_CTX*> context{nullptr};  // for the life of the process
+  return first_made(context,
+                    [] { return std::unique_ptr<OSSL_LIB_CTX, Free>(OSSL_LIB_CTX_new()); });
 }
 
 bool kernel_in_fips_mode() {

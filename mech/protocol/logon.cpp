@@ -5,6 +5,7 @@
 #include <atomic>
 #include <memory>
 
+#include "base/fork.h"
 #include "wire/av_pairs.h"
 
 namespace ntlm::protocol {
@@ -125,17 +126,12 @@ bool contains(const std::vector<std::string>& upper_list, const std::string& upp
 
 // What makes the hash of a stand-in one that nobody has: it never leaves the process.
 const NtHash& process_secret() {
-  // No static with a guard, which would stay pending in a child that is forked meanwhile.
   static constinit std::atomic<const NtHash*> secret{nullptr};
-  const NtHash* known = secret.load(std::memory_order_acquire);
-  if (known == nullptr) {
-    auto fresh = std::make_unique<NtHash>();
-    crypto::random_bytes(fresh->expose_mutable());
-    if (secret.compare_exchange_strong(known, fresh.get(), std::memory_order_acq_rel)) {
-      known = fresh.release();
-    }
-  }
-  return *known;
+  return *first_made(secret, [] {
+    auto bytes = std::make_unique<NtHash>();
+    crypto::random_bytes(bytes->expose_mutable());
+    return bytes;
+  });
 }
 
 // If so; the work is the same otherwise.

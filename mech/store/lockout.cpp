@@ -9,6 +9,7 @@
 #include <cstring>
 #include <tuple>
 
+#include "base/fork.h"
 #include "crypto/primitives.h"
 
 namespace ntlm::store {
@@ -124,15 +125,11 @@ constinit std::atomic<const Lockout*> g_of_process{nullptr};
 
 const Lockout* Lockout::of_process_if_used() { return g_of_process.load(); }
 
-// No lock, so that a fork harms nothing: of two that make one, the later takes the other's.
 const Lockout& Lockout::of_process() {
-  const Lockout* seen = g_of_process.load();
-  if (seen != nullptr) {
-    return *seen;
-  }
-  auto made = open(kDirectory, ::geteuid());
-  std::unique_ptr<const Lockout> own = made ? std::move(*made) : in_memory(std::move(made.error()));
-  return g_of_process.compare_exchange_strong(seen, own.get()) ? *own.release() : *seen;
+  return *first_made(g_of_process, [] {
+    auto made = open(kDirectory, ::geteuid());
+    return made ? std::move(*made) : in_memory(std::move(made.error()));
+  });
 }
 
 Lockout::Place Lockout::place_of(const AccountName& name) const {
